@@ -1,0 +1,147 @@
+"""Config with its measured results to README.md, with the hub's metadata on top.
+
+Every number on the card comes from the config; nothing is typed.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from hub_models.config import ModelConfig
+
+MARKER: Final = "<!-- Rendered by hub-models from config.json: edit that, or remove this line. -->"
+_REPO_ID: Final = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+# What origin may say, in the order the card says it.
+_ORIGIN_ROWS: Final = {
+    "start": "Started from",
+    "base_license": "Licence of the start",
+    "trained_part": "Trained part",
+    "dataset": "Data set",
+    "train_images": "Training photographs",
+    "dropped_images": "Unreadable pictures dropped",
+    "image_size": "Image size in training (px)",
+    "epochs": "Epochs",
+    "best_epoch": "Best epoch, by validation accuracy",
+    "minutes": "Training time (minutes)",
+    "hardware": "Hardware",
+    "command": "Command",
+    "commit": "Commit of the training code",
+}
+
+
+def render_card(config: ModelConfig, name: str) -> str:
+    """Write the model card of a folder.
+
+    Args:
+        config: With `origin` and `results` filled in as far as they are known.
+        name: The folder's name, which is the repository's name too.
+
+    Returns:
+        Markdown text with YAML metadata that huggingface_hub's ModelCard reads.
+    """
+    sections = [
+        f"---\n{_metadata(config, name).to_yaml()}\n---\n{MARKER}",
+        f"# {name}",
+        _what_it_is(config),
+        _how_made(config.origin),
+        _results(config.results),
+        _usage(name),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def is_rendered(text: str) -> bool:
+    """Tell whether a README.md was rendered here, so that it may be rendered again.
+
+    Args:
+        text: The file's content.
+
+    Returns:
+        True if it carries this module's marker.
+    """
+    return MARKER in text
+
+
+def _metadata(config: ModelConfig, name: str) -> ModelCardData:
+    dataset = str(config.origin.get("dataset", "")) or None
+    is_on_hub = dataset is not None and _REPO_ID.fullmatch(dataset) is not None
+    base_model = str(config.origin.get("base_model", ""))
+    evaluations = [
+        EvalResult(
+            task_type="image-classification",
+            dataset_type=dataset if dataset and is_on_hub else "imagefolder",
+            dataset_name=dataset or "unnamed",
+            dataset_split=split,
+            metric_type="accuracy",
+            metric_value=float(numbers["accuracy"]),
+        )
+        for split, numbers in config.results.items()
+    ]
+    return ModelCardData(
+        library_name="timm",  # the hub shows timm's snippet, which reads this folder; ours is below
+        license=config.origin.get("license"),
+        pipeline_tag="image-classification",
+        tags=["hub_models", "image-classification", config.architecture],
+        datasets=[dataset] if is_on_hub else None,
+        metrics=["accuracy"] if evaluations else None,
+        base_model=base_model if _REPO_ID.fullmatch(base_model) else None,
+        model_name=name if evaluations else None,
+        eval_results=evaluations or None,
+    )
+
+
+def _what_it_is(config: ModelConfig) -> str:
+    labels = ", ".join(f"`{label}`" for label in config.label_names[:20])
+    more = f" and {len(config.label_names) - 20} more" if len(config.label_names) > 20 else ""
+    preprocess = config.preprocess
+    cut = (
+        f"both sides resized to {preprocess.crop} px"
+        if preprocess.crop_mode == "squash"
+        else f"shorter side resized to {preprocess.resize} px, centre {preprocess.crop} px kept"
+    )
+    return (
+        f"An image classifier: `{config.architecture}` with {len(config.label_names)} classes "
+        f"({labels}{more}).\nInput: RGB, {cut} ({preprocess.interpolation})."
+    )
+
+
+def _how_made(origin: Mapping[str, Any]) -> str:
+    rows = [f"| {title} | {_cell(origin[key])} |" for key, title in _ORIGIN_ROWS.items() if key in origin]
+    if not rows:
+        return ""
+    note = f"\n\n{origin['note']}" if origin.get("note") else ""
+    return "\n".join(["## How it was made", "", "| | |", "|---|---|", *rows]) + note
+
+
+def _results(results: Mapping[str, Mapping[str, Any]]) -> str:
+    if not results:
+        return ""
+    lines = ["## Results", "", "| split | photographs | accuracy | 95 % interval |", "|---|---|---|---|"]
+    for split, numbers in results.items():
+        interval = f"{numbers['accuracy_low']:.2%} to {numbers['accuracy_high']:.2%}"
+        lines.append(
+            f"| {split} | {numbers['images']:,} | {numbers['accuracy']:.2%} | {interval} |"
+        )
+    command = next(iter(results.values())).get("command")
+    if command:
+        lines += ["", f"Measured by `{command}`."]
+    return "\n".join(lines)
+
+
+def _usage(name: str) -> str:
+    return f"""## How to use it
+
+```python
+from hub_models import ImageClassifier
+
+model = ImageClassifier.from_pretrained("{name}")  # this folder, or owner/name on a hub
+print(model.classify("photo.jpg"))
+```
+
+timm reads the same folder: `timm.create_model("local-dir:{name}", pretrained=True)`."""
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,152 @@
+"""The command line: `hub-models classify` and `hub-models info`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hub_models import __version__
+from hub_models.errors import HubModelsError, ImageError
+
+if TYPE_CHECKING:  # PyTorch takes seconds to import: not for --help, nor for a wrong option
+    from hub_models.model import ImageClassifier
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: What was typed after `hub-models`; the process's own if None.
+
+    Returns:
+        0 done, 1 an error said in one sentence on stderr; wrong usage exits with 2.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except HubModelsError as error:
+        print(f"hub-models: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hub-models", description="Classify pictures with models from folders or a model hub."
+    )
+    parser.add_argument("--version", action="version", version=f"hub-models {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    classify = commands.add_parser(
+        "classify",
+        help="say what is in pictures",
+        description="Say what is in pictures, with one model or several side by side.",
+        epilog="example: hub-models classify cat.jpg --model owner/resnet18-cats-vs-dogs",
+    )
+    classify.add_argument("pictures", nargs="+", metavar="PICTURE", help="JPEG, PNG, WebP, GIF, BMP")
+    classify.add_argument(
+        "--model",
+        action="append",
+        required=True,
+        metavar="SOURCE",
+        help="a folder, owner/name or owner/name@revision; may be repeated",
+    )
+    classify.add_argument("--top", type=_at_least_one, metavar="N", help="classes to show (all)")
+    classify.add_argument("--json", action="store_true", help="print JSON")
+    classify.set_defaults(run=_classify)
+
+    info = commands.add_parser(
+        "info",
+        help="show what a model is",
+        description="Show a model's labels, preprocessing, size, revision and measured results.",
+    )
+    info.add_argument("source", metavar="SOURCE", help="a folder, owner/name, owner/name@revision")
+    info.add_argument("--json", action="store_true", help="print JSON")
+    info.set_defaults(run=_info)
+    return parser
+
+
+def _classify(options: argparse.Namespace) -> int:
+    from hub_models.model import ImageClassifier
+
+    models = {source: ImageClassifier.from_pretrained(source) for source in options.model}
+    rows: list[dict[str, Any]] = []
+    failed = False
+    for picture in options.pictures:
+        try:
+            row = _classify_one(picture, models, options.top)
+        except ImageError as error:  # the other pictures still get their answer
+            failed = True
+            row = {"picture": picture, "error": str(error)}
+            print(f"hub-models: {error}", file=sys.stderr)
+        rows.append(row)
+        if not options.json and "error" not in row:
+            _print_row(row)
+    if options.json:
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+    return 1 if failed else 0
+
+
+def _classify_one(
+    picture: str, models: "dict[str, ImageClassifier]", top: int | None
+) -> dict[str, Any]:
+    predictions = {
+        source: [asdict(prediction) for prediction in model.classify(picture, top=top)]
+        for source, model in models.items()
+    }
+    return {"picture": picture, "predictions": predictions}
+
+
+def _print_row(row: dict[str, Any]) -> None:
+    for source, predictions in row["predictions"].items():
+        ranked = "  ".join(f"{p['label']} {p['probability']:.1%}" for p in predictions)
+        print(f"{Path(row['picture']).name}  {Path(source).name}  {ranked}")
+
+
+def _info(options: argparse.Namespace) -> int:
+    from hub_models import hub
+    from hub_models.model import ImageClassifier
+
+    model = ImageClassifier.from_pretrained(options.source)
+    folder = hub.resolve(options.source, local_files_only=True).folder
+    config = model.config
+    facts = {
+        "source": options.source,
+        "revision": model.revision,
+        "architecture": config.architecture,
+        "stem": config.stem,
+        "label_names": list(config.label_names),
+        "preprocess": asdict(config.preprocess),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "bytes": hub.weights_path(folder).stat().st_size,
+        "origin": dict(config.origin),
+        "results": {split: dict(numbers) for split, numbers in config.results.items()},
+    }
+    if options.json:
+        print(json.dumps(facts, indent=2, ensure_ascii=False))
+        return 0
+    for key, value in facts.items():
+        if value:
+            print(f"{key:13} {_plain(value)}")
+    return 0
+
+
+def _plain(value: object) -> str:
+    match value:
+        case dict():
+            return "; ".join(f"{key}: {_plain(inner)}" for key, inner in value.items())
+        case list() | tuple():
+            return ", ".join(str(item) for item in value)
+        case int():
+            return f"{value:,}"
+        case _:
+            return str(value)
+
+
+def _at_least_one(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"at least 1, not {text}")
+    return value

@@ -1,0 +1,23 @@
+"""The errors a caller may show to a person: one sentence that names the file or field.
+
+HubModelsError
+├── ImageError       a picture that cannot be read, or is outside the limits
+├── ConfigError      a config.json, recipe or argument with a wrong key or value
+└── CheckpointError  a folder whose weights are missing, wrong or unreachable
+"""
+
+
+class HubModelsError(Exception):
+    """Base of every error this project raises on purpose."""
+
+
+class ImageError(HubModelsError):
+    """Raised when a picture cannot be read or is outside the limits."""
+
+
+class ConfigError(HubModelsError):
+    """Raised when a configuration has a missing, unknown or wrong value."""
+
+
+class CheckpointError(HubModelsError):
+    """Raised when weights are missing, do not fit, or cannot be fetched."""

@@ -1,0 +1,233 @@
+"""A source (folder or repo_id) to a folder; a folder to config, tensors and card, and back.
+
+Knows no model. Files are written whole or not at all: a temporary file, fsync, then a rename.
+"""
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import huggingface_hub
+import safetensors.torch
+from huggingface_hub import errors as hub_errors
+from huggingface_hub.utils import HFValidationError
+from torch import Tensor
+
+from hub_models.card import is_rendered, render_card
+from hub_models.config import ModelConfig, parse_config, render_config
+from hub_models.errors import CheckpointError, ConfigError
+
+CONFIG_FILE: Final = "config.json"
+WEIGHTS_FILE: Final = "model.safetensors"
+CARD_FILE: Final = "README.md"
+RESULTS_FILE: Final = "results.json"
+MAX_CONFIG_BYTES: Final = 16 * 2**20
+_REPO_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", re.ASCII)
+# The client's errors share no base: no connection at all is an HTTPError, most are OSErrors.
+_HUB_ERRORS: Final = (hub_errors.HTTPError, OSError, HFValidationError, hub_errors.RevisionResolutionError)
+_WHY_NO_PICKLE: Final = "only safetensors are read: loading a pickle can run any code"
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A source as a folder on this machine.
+
+    Attributes:
+        folder: Holds config.json and model.safetensors.
+        revision: The commit all its files come from; None for a local folder.
+    """
+
+    folder: Path
+    revision: str | None = None
+
+
+def resolve(
+    source: str | Path,
+    *,
+    revision: str | None = None,
+    token: str | bool | None = None,
+    cache_dir: str | Path | None = None,
+    local_files_only: bool = False,
+) -> Resolved:
+    """Find the folder behind a source, fetching it from the hub if it is a repo_id.
+
+    The revision is resolved to a commit once, and both files are fetched at that commit, so a push
+    in between cannot mix two versions. A cached commit needs no request for its files.
+
+    Args:
+        source: A folder, or "owner/name", or "owner/name@revision".
+        revision: Branch, tag or commit; the default branch if None.
+        token: As in huggingface_hub.
+        cache_dir: As in huggingface_hub.
+        local_files_only: Use the cache alone.
+
+    Returns:
+        The folder and its commit.
+
+    Raises:
+        ConfigError: If a revision is given for a folder, or twice.
+        CheckpointError: If `source` is neither a folder nor a name a hub could have, or the hub
+            lacks it, refuses, or cannot be reached; the client's own error is its cause.
+    """
+    folder = Path(source)
+    if folder.is_dir():
+        if revision is not None:
+            raise ConfigError(f"{source}: a local folder has no revision {revision!r}")
+        return Resolved(folder)
+    repo_id, _, named = str(source).partition("@")
+    if named and revision:
+        raise ConfigError(f"{source}: a second revision, {revision!r}, was given beside it")
+    if not _REPO_ID.fullmatch(repo_id):
+        raise CheckpointError(f"{source}: no such folder, and not a name like owner/name either")
+    api = huggingface_hub.HfApi(token=token, library_name="hub_models")
+    try:
+        commit = api.resolve_revision(
+            repo_id,
+            revision=revision or named or None,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+        )
+        for filename in (CONFIG_FILE, WEIGHTS_FILE):
+            path = api.hf_hub_download(
+                repo_id,
+                filename,
+                revision=commit,
+                cache_dir=cache_dir,
+                local_files_only=local_files_only,
+            )
+    except _HUB_ERRORS as error:
+        raise CheckpointError(_hub_sentence(str(source), error)) from error
+    return Resolved(Path(path).parent, str(commit))
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """Read a folder's config.json.
+
+    Args:
+        folder: A checkpoint folder.
+
+    Returns:
+        The config.
+
+    Raises:
+        ConfigError: If the file is missing, too large or wrong; the message names it.
+    """
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        raise ConfigError(f"{folder}: no {CONFIG_FILE} in this folder")
+    size = path.stat().st_size
+    if size > MAX_CONFIG_BYTES:
+        raise ConfigError(f"{path}: {size:,} bytes, the limit is {MAX_CONFIG_BYTES:,}")
+    try:
+        return parse_config(path.read_bytes())
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def weights_path(folder: Path) -> Path:
+    """Find a folder's weights.
+
+    Args:
+        folder: A checkpoint folder.
+
+    Returns:
+        The path of model.safetensors.
+
+    Raises:
+        CheckpointError: If there is none; other kinds of weights are named and refused.
+    """
+    path = folder / WEIGHTS_FILE
+    if path.is_file():
+        return path
+    pickles = sorted(p.name for p in folder.iterdir() if p.suffix in {".bin", ".pth", ".pt"})
+    found = f", only {pickles[0]}; {_WHY_NO_PICKLE}" if pickles else ""
+    raise CheckpointError(f"{folder}: no {WEIGHTS_FILE} in this folder{found}")
+
+
+def write_folder(folder: Path, config: ModelConfig, tensors: Mapping[str, Tensor]) -> None:
+    """Write a checkpoint folder: weights, config, results and card.
+
+    All files are complete on disk before the first takes its name, so an error half-way leaves
+    what was there. A README.md that this project did not render is kept.
+
+    Args:
+        folder: Made if missing; other files in it are left alone.
+        config: Rendered as config.json, results.json and README.md.
+        tensors: Weights by timm's names, float32.
+
+    Raises:
+        CheckpointError: If the folder cannot be written.
+    """
+    content = safetensors.torch.save(
+        {name: tensor.contiguous() for name, tensor in tensors.items()}, metadata={"format": "pt"}
+    )
+    _write_files(folder, {WEIGHTS_FILE: content} | _rendered(folder, config))
+
+
+def write_config(folder: Path, config: ModelConfig) -> None:
+    """Write a changed config (new results, say) into a folder, its weights left alone.
+
+    Args:
+        folder: A checkpoint folder.
+        config: Rendered as config.json, results.json and README.md.
+
+    Raises:
+        CheckpointError: If the folder cannot be written.
+    """
+    _write_files(folder, _rendered(folder, config))
+
+
+def _rendered(folder: Path, config: ModelConfig) -> dict[str, bytes]:
+    files = {CONFIG_FILE: render_config(config)}
+    results = {split: dict(numbers) for split, numbers in config.results.items()}
+    files[RESULTS_FILE] = json.dumps(results, indent=2) + "\n"
+    card = folder / CARD_FILE
+    if not card.is_file() or is_rendered(card.read_text(encoding="utf-8", errors="replace")):
+        files[CARD_FILE] = render_card(config, folder.resolve().name)
+    return {name: text.encode() for name, text in files.items()}
+
+
+def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write several files so that each is whole, and an error leaves the old ones."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as staging:
+            for name, content in files.items():
+                with open(Path(staging, name), "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+            for name in files:
+                os.replace(Path(staging, name), folder / name)
+        directory = os.open(folder, os.O_RDONLY)
+        os.fsync(directory)
+        os.close(directory)
+    except OSError as error:
+        raise CheckpointError(f"{folder}: cannot be written ({error})") from error
+
+
+def _hub_sentence(source: str, error: Exception) -> str:
+    match error:
+        case hub_errors.GatedRepoError():
+            return f"{source}: access must be asked for on the hub first, or a token given"
+        case hub_errors.RepositoryNotFoundError():
+            return f"{source}: no such folder, and no such repository on the hub (or it is private)"
+        case hub_errors.RevisionNotFoundError():
+            return f"{source}: the repository has no such revision"
+        case hub_errors.RemoteEntryNotFoundError():
+            return f"{source}: {CONFIG_FILE} or {WEIGHTS_FILE} is missing there; {_WHY_NO_PICKLE}"
+        case hub_errors.HfHubHTTPError():
+            return f"{source}: the hub refused ({_first_line(error)})"
+        case HFValidationError():
+            return f"{source}: no such folder, and not a name a hub takes ({_first_line(error)})"
+        case _:
+            return f"{source}: no such folder, and the hub cannot be reached ({_first_line(error)})"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0] or type(error).__name__

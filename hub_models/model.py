@@ -1,0 +1,404 @@
+"""ImageClassifier: a backbone, global average pooling and one linear head, with its config."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, Literal, Self, overload
+from urllib.error import URLError
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torchvision.models import get_weight
+
+from hub_models import hub
+from hub_models.architectures import Architecture, find_architecture
+from hub_models.config import ModelConfig, PreprocessConfig, check_labels
+from hub_models.errors import CheckpointError, ConfigError
+from hub_models.image import load_image, to_rgb
+from hub_models.prediction import Prediction, rank
+from hub_models.preprocess import preprocess
+from hub_models.weights import (
+    HEAD_NAMES,
+    LoadReport,
+    disk_names,
+    match,
+    read_tensors,
+    torchvision_names,
+)
+
+ImageSource = str | Path | bytes | Image.Image
+Freeze = Literal["head", "last_stage", "none"]
+FREEZE_MODES: Final = ("head", "last_stage", "none")
+_BATCH_SIZE: Final = 32  # images per forward pass in `classify`: bounds its memory
+
+
+class ImageClassifier(nn.Module):
+    """A small convolutional image classifier that travels with its labels and preprocessing.
+
+    Made by `create` (a new head) or `from_pretrained` (a published model), not directly.
+
+    Attributes:
+        config: Architecture, label names, preprocessing, origin and results.
+        report: What became of every weight when it was loaded.
+        revision: The hub commit it came from; None otherwise.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        architecture = find_architecture(config.architecture)
+        _check_against(config, architecture)
+        self.config = config
+        self.report = LoadReport()
+        self.revision: str | None = None
+        self.backbone = architecture.backbone(config.stem)
+        self.dropout = nn.Dropout(config.drop_rate)
+        self.head = nn.Linear(config.num_features, len(config.label_names))
+        self._frozen: tuple[nn.Module, ...] = ()
+        if not self.head.weight.is_meta:
+            _initialise_head(self.head)
+
+    @classmethod
+    def create(
+        cls,
+        architecture: str,
+        labels: Sequence[str],
+        *,
+        weights: str | Path | None = None,
+        preprocess: PreprocessConfig | None = None,
+        stem: str = "imagenet",
+    ) -> Self:
+        """Make a classifier with a new head.
+
+        Args:
+            architecture: timm's name, such as "resnet18".
+            labels: Class names in the order of the targets.
+            weights: Where the backbone comes from: None for random numbers, "imagenet" for
+                torchvision's best ImageNet weights, else a folder or repo_id.
+            preprocess: What images go through; that of the weights if None. Its mean and std
+                should be those of the weights.
+            stem: "imagenet", or "small" for images under about 64 px.
+
+        Returns:
+            The classifier in training mode, nothing frozen.
+
+        Raises:
+            ConfigError: If a name is not known, or there are no such weights.
+            CheckpointError: If the weights cannot be fetched or do not fit.
+        """
+        known = find_architecture(architecture)
+        config = ModelConfig(
+            architecture=architecture,
+            label_names=_checked_labels(labels),
+            num_features=known.num_features,
+            first_conv=known.first_conv,
+            classifier=known.classifier,
+            preprocess=preprocess or PreprocessConfig(),
+            drop_rate=known.drop_rate,
+            stem=stem,
+        )
+        if weights is None:
+            return cls(config)
+        if weights == "imagenet":
+            return cls._with_imagenet_backbone(config, preprocess)
+        return cls._with_backbone_of(config, weights, preprocess)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        source: str | Path,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | Path | None = None,
+        local_files_only: bool = False,
+    ) -> Self:
+        """Load a published classifier.
+
+        Args:
+            source: A folder, or a repo_id "owner/name", or "owner/name@revision".
+            revision: Branch, tag or commit on the hub; the default branch if None.
+            token: As in huggingface_hub.
+            cache_dir: As in huggingface_hub.
+            local_files_only: Use the cache alone.
+
+        Returns:
+            The classifier in evaluation mode; `report` names every weight.
+
+        Raises:
+            ConfigError: If config.json is missing or wrong.
+            CheckpointError: If the source cannot be found, or a weight is missing, left over or of
+                another shape.
+        """
+        found = hub.resolve(
+            source,
+            revision=revision,
+            token=token,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+        )
+        config = hub.read_config(found.folder)
+        if not config.label_names:
+            raise ConfigError(
+                f"{source}: a backbone without a head (num_classes 0); "
+                "give it one by ImageClassifier.create(..., weights=FOLDER)"
+            )
+        with _named(found.folder / hub.CONFIG_FILE), torch.device("meta"):
+            model = cls(config)
+        model._load(found.folder)
+        model.revision = found.revision
+        return model.eval()
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the classifier as a folder that hub_models, timm and transformers read.
+
+        Args:
+            folder: Made if missing; each of its files is replaced whole or not at all.
+
+        Raises:
+            CheckpointError: If it cannot be written.
+        """
+        state = self.state_dict()
+        names = disk_names(self.config.architecture, list(state))
+        tensors = {names[name]: tensor.detach().cpu() for name, tensor in state.items()}
+        hub.write_folder(Path(folder), self.config, tensors)
+
+    def feature_map(self, batch: Tensor) -> Tensor:
+        """Compute what the head's global average pooling sees.
+
+        Args:
+            batch: float32 (N, 3, S, S), preprocessed.
+
+        Returns:
+            (N, K, h, w); h = w = S / 32 for the "imagenet" stem.
+        """
+        features: Tensor = self.backbone(batch)
+        return features
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Compute logits.
+
+        Args:
+            batch: float32 (N, 3, S, S), preprocessed.
+
+        Returns:
+            (N, C) logits, in the order of `config.label_names`.
+        """
+        pooled = self.feature_map(batch).mean(dim=(2, 3))  # (N, K)
+        logits: Tensor = self.head(self.dropout(pooled))
+        return logits
+
+    @overload
+    def classify(self, images: ImageSource, *, top: int | None = ...) -> list[Prediction]: ...
+
+    @overload
+    def classify(
+        self, images: Sequence[ImageSource], *, top: int | None = ...
+    ) -> list[list[Prediction]]: ...
+
+    def classify(
+        self, images: ImageSource | Sequence[ImageSource], *, top: int | None = None
+    ) -> list[Prediction] | list[list[Prediction]]:
+        """Say what is in one picture, or in each of several.
+
+        Args:
+            images: A path, encoded bytes or a PIL image; or a list of them.
+            top: How many predictions per picture; all classes if None.
+
+        Returns:
+            Predictions, the most probable first; for a list, one such list per picture.
+
+        Raises:
+            ImageError: If a picture cannot be read; the message names it.
+        """
+        if isinstance(images, str | Path | bytes | Image.Image):
+            return self._classify([images], top)[0]
+        return self._classify(images, top)
+
+    def pixels(self, image: ImageSource) -> Tensor:
+        """Decode and preprocess one picture for this model.
+
+        Args:
+            image: A path, encoded bytes or a PIL image (taken as upright).
+
+        Returns:
+            float32 (3, S, S) on the CPU.
+
+        Raises:
+            ImageError: If the picture cannot be read.
+        """
+        decoded = to_rgb(image) if isinstance(image, Image.Image) else load_image(image)
+        return torch.from_numpy(preprocess(decoded, self.config.preprocess))
+
+    def freeze(self, mode: Freeze, *, batch_norm: bool = False) -> None:
+        """Choose what training may change; the rest stays bit-equal, running statistics included.
+
+        `requires_grad` alone is not enough: `train()` would put frozen batch norms back to updating
+        their running statistics (pytorch/pytorch#66073). So `train()` keeps frozen parts in
+        evaluation mode.
+
+        Args:
+            mode: "head" trains the head alone; "last_stage" the head and the last resolution
+                stage of the backbone; "none" freezes nothing.
+            batch_norm: Keep the running statistics of every batch norm as they are, even
+                where the weights train; gentler when fine-tuning with small batches.
+
+        Raises:
+            ConfigError: If `mode` is none of the three.
+        """
+        if mode not in FREEZE_MODES:
+            raise ConfigError(f"freeze must be one of {', '.join(FREEZE_MODES)}, not {mode!r}")
+        stages = dict(self.backbone.named_children())
+        names = list(stages)
+        last = names.index(find_architecture(self.config.architecture).last_stage)
+        frozen_count = {"head": len(names), "last_stage": last, "none": 0}[mode]
+        frozen = [stages[name] for name in names[:frozen_count]]
+        self.requires_grad_(True)
+        for module in frozen:
+            module.requires_grad_(False)
+        if batch_norm:
+            frozen += [m for m in self.backbone.modules() if isinstance(m, nn.BatchNorm2d)]
+        self._frozen = tuple(frozen)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode, frozen parts staying in evaluation mode.
+
+        Args:
+            mode: True for training, False for evaluation.
+
+        Returns:
+            self.
+        """
+        super().train(mode)
+        for module in self._frozen:
+            module.eval()
+        return self
+
+    @torch.inference_mode()
+    def _classify(self, images: Sequence[ImageSource], top: int | None) -> list[list[Prediction]]:
+        rows: list[list[Prediction]] = []
+        with _evaluating(self):
+            for start in range(0, len(images), _BATCH_SIZE):
+                chunk = images[start : start + _BATCH_SIZE]
+                batch = torch.stack([self.pixels(image) for image in chunk])
+                logits = self(batch.to(self.head.weight.device)).float().cpu().numpy()  # (N, C)
+                rows += [rank(row, self.config.label_names, top=top) for row in logits]
+        return rows
+
+    @classmethod
+    def _with_imagenet_backbone(
+        cls, config: ModelConfig, preprocess: PreprocessConfig | None
+    ) -> Self:
+        name = find_architecture(config.architecture).imagenet
+        if name is None:
+            raise ConfigError(
+                f"torchvision has no ImageNet weights for {config.architecture}; "
+                "use weights=None, or a folder"
+            )
+        weights = get_weight(name)
+        try:
+            tensors = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
+        except (URLError, OSError) as error:
+            raise CheckpointError(
+                f"ImageNet weights of {config.architecture}: cannot be fetched ({error}); "
+                "use weights=None, or a folder"
+            ) from error
+        if preprocess is None:
+            transform = weights.transforms()
+            preprocess = PreprocessConfig(
+                resize=transform.resize_size[0],
+                crop=transform.crop_size[0],
+                interpolation=transform.interpolation.value,
+                mean=tuple(transform.mean),
+                std=tuple(transform.std),
+            )
+        origin = {"start": f"ImageNet-1k weights of torchvision ({weights})"}
+        model = cls(replace(config, preprocess=preprocess, origin=origin))
+        names = torchvision_names(config.architecture, list(model.state_dict()))
+        model._fit(tensors, names, new_head=True)
+        return model
+
+    @classmethod
+    def _with_backbone_of(
+        cls, config: ModelConfig, weights: str | Path, preprocess: PreprocessConfig | None
+    ) -> Self:
+        folder = hub.resolve(weights).folder
+        theirs = hub.read_config(folder)
+        for key in ("architecture", "stem"):
+            if getattr(theirs, key) != getattr(config, key):
+                raise ConfigError(
+                    f"{weights}: {key} is {getattr(theirs, key)!r}, "
+                    f"{getattr(config, key)!r} was asked for"
+                )
+        start = f"the backbone of {folder.resolve().name}"
+        config = replace(
+            config, preprocess=preprocess or theirs.preprocess, origin={"start": start}
+        )
+        model = cls(config)
+        model._load(folder, new_head=True)
+        return model
+
+    def _load(self, folder: Path, *, new_head: bool = False) -> None:
+        path = hub.weights_path(folder)
+        names = disk_names(self.config.architecture, list(self.state_dict()))
+        tensors = read_tensors(path)
+        with _named(path):
+            self._fit(tensors, names, new_head=new_head)
+
+    def _fit(
+        self, tensors: Mapping[str, Tensor], names: Mapping[str, str], *, new_head: bool
+    ) -> None:
+        state = self.state_dict()
+        fitted, self.report = match(tensors, state, names, new_head=new_head)
+        kept = {  # on the meta device only counters can be left over
+            name: torch.zeros_like(tensor, device="cpu") if tensor.is_meta else tensor
+            for name, tensor in state.items()
+            if name not in fitted
+        }
+        if not self.head.weight.is_meta:
+            self.load_state_dict(fitted | kept)
+            return
+        # assign: the parameters become the file's maps; nothing is initialised or copied twice.
+        self.load_state_dict(fitted | kept, assign=True)
+
+
+def _initialise_head(head: nn.Linear) -> None:
+    # Small and centred, as torchvision's MobileNetV2: a new head then hardly disturbs the backbone.
+    nn.init.normal_(head.weight, std=0.01)
+    nn.init.zeros_(head.bias)
+
+
+def _checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(labels, str) or not labels:
+        raise ConfigError(f"labels must be a list of at least one class name, not {labels!r}")
+    check_labels(tuple(labels))
+    return tuple(labels)
+
+
+def _check_against(config: ModelConfig, architecture: Architecture) -> None:
+    for key in ("num_features", "first_conv", "classifier"):
+        theirs, ours = getattr(config, key), getattr(architecture, key)
+        if theirs != ours:
+            raise ConfigError(f"{key} is {theirs!r}; {config.architecture} has {ours!r}")
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Put the file's path before the sentence of an error raised inside."""
+    try:
+        yield
+    except (ConfigError, CheckpointError) as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+@contextlib.contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)

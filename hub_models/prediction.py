@@ -1,0 +1,47 @@
+"""Logits to ranked, labelled probabilities: the one softmax of the project."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hub_models.errors import CheckpointError
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class and how likely the model holds it to be.
+
+    Attributes:
+        label: Class name, as in the folder's `label_names`.
+        probability: Softmax probability, 0 to 1; over all classes they add up to 1.
+    """
+
+    label: str
+    probability: float
+
+
+def rank(
+    logits: NDArray[np.floating], label_names: Sequence[str], *, top: int | None = None
+) -> list[Prediction]:
+    """Turn one image's logits into predictions, the most probable first.
+
+    Args:
+        logits: Shape (C,), any scale.
+        label_names: C class names, in the order of the logits.
+        top: How many predictions to return, at least 1; all C of them if None.
+
+    Returns:
+        At most `top` predictions in falling probability; equal ones keep class order.
+
+    Raises:
+        CheckpointError: If a logit is NaN or infinite, as damaged weights give.
+    """
+    assert logits.shape == (len(label_names),), (logits.shape, len(label_names))
+    if not np.isfinite(logits).all():
+        raise CheckpointError("the model's logits hold NaN or infinity: its weights are damaged")
+    exponentials = np.exp(logits.astype(np.float64) - logits.max())
+    probabilities = exponentials / exponentials.sum()  # (C,)
+    order = np.argsort(-probabilities, kind="stable")[:top]
+    return [Prediction(label_names[i], float(probabilities[i])) for i in order]

@@ -1,0 +1,198 @@
+"""Names of weights in memory and on disk, strict matching, and the report of what was loaded.
+
+On disk the names are timm's. In memory a classifier has `backbone.*` (torchvision's modules) and
+`head.weight`, `head.bias`. The MobileNetV2 table is checked by a test against timm's own model.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from hub_models.errors import CheckpointError
+
+Value = TypeVar("Value")
+
+HEAD_NAMES: Final = ("head.weight", "head.bias")
+# A counter that no computation here reads; weights older than PyTorch 0.4.1 lack it.
+_COUNTER: Final = "num_batches_tracked"
+_REPEATS: Final = (1, 2, 3, 4, 3, 3, 1)  # MobileNetV2's blocks per stage, paper table 2
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What became of every weight, in timm's names.
+
+    Attributes:
+        loaded: Taken from the file.
+        reinitialised: In the file, but replaced by a fresh head because that was asked for.
+        missing: Not in the file: a fresh head of a headless backbone, or batch-norm counters.
+    """
+
+    loaded: tuple[str, ...] = ()
+    reinitialised: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        text = f"{len(self.loaded)} loaded"
+        if self.reinitialised:
+            text += f", re-initialised: {', '.join(self.reinitialised)}"
+        if self.missing:
+            text += f", missing: {', '.join(self.missing)}"
+        return text
+
+
+def disk_names(architecture: str, memory_names: list[str]) -> dict[str, str]:
+    """Map the names of a classifier's state dict to timm's names.
+
+    Args:
+        architecture: timm's name of the architecture.
+        memory_names: Keys of an ImageClassifier's state dict.
+
+    Returns:
+        Name in memory -> name on disk, in the order given.
+    """
+    rename = _mobilenetv2_name if architecture.startswith("mobilenetv2") else _resnet_name
+    return {name: rename(name) for name in memory_names}
+
+
+def torchvision_names(architecture: str, memory_names: list[str]) -> dict[str, str]:
+    """Map the names of a classifier's state dict to those of torchvision's whole model.
+
+    Args:
+        architecture: timm's name of the architecture.
+        memory_names: Keys of an ImageClassifier's state dict.
+
+    Returns:
+        Name in memory -> torchvision's name, in the order given.
+    """
+    if architecture.startswith("mobilenetv2"):
+        prefixes = {"backbone.": "features.", "head.": "classifier.1."}
+    else:
+        prefixes = {"backbone.": "", "head.": "fc."}
+    names = {}
+    for name in memory_names:
+        kind, rest = name.split(".", 1)
+        names[name] = prefixes[kind + "."] + rest
+    return names
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Open a safetensors file; the tensors are maps of the file, not copies.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Name -> tensor; floating ones in float32.
+
+    Raises:
+        CheckpointError: If the file is damaged or no safetensors file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path.name}: damaged or no safetensors file ({error})") from error
+    return {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
+
+
+def match(
+    found: Mapping[str, Tensor],
+    expected: Mapping[str, Tensor],
+    names: Mapping[str, str],
+    *,
+    new_head: bool = False,
+) -> tuple[dict[str, Tensor], LoadReport]:
+    """Fit the tensors of a file to a model, strictly.
+
+    Args:
+        found: The file's tensors, by the file's names.
+        expected: The model's state dict, by names in memory; only shapes are looked at.
+        names: Name in memory -> name in the file.
+        new_head: Leave the head out: it is new, whatever the file holds.
+
+    Returns:
+        The tensors to load, by names in memory, and the report.
+
+    Raises:
+        CheckpointError: If a weight is missing, left over, or of another shape.
+    """
+    fitted: dict[str, Tensor] = {}
+    reinitialised: list[str] = []
+    missing: list[str] = []
+    for name, tensor in expected.items():
+        there = found.get(names[name])
+        if new_head and name in HEAD_NAMES:
+            (missing if there is None else reinitialised).append(names[name])
+        elif there is not None:
+            fitted[name] = _same_shape(names[name], there, tensor)
+        elif name.endswith(_COUNTER):
+            missing.append(names[name])
+        else:
+            raise CheckpointError(f"weight {names[name]!r} is missing{_others(expected, found, names)}")
+    extra = sorted(set(found) - set(names.values()))
+    if extra:
+        raise CheckpointError(f"weight {extra[0]!r} is not part of the model{_more(extra)}")
+    loaded = tuple(names[name] for name in fitted)
+    return fitted, LoadReport(loaded, tuple(reinitialised), tuple(missing))
+
+
+def _same_shape(name: str, found: Tensor, expected: Tensor) -> Tensor:
+    if found.shape != expected.shape:
+        raise CheckpointError(
+            f"weight {name!r} has shape {tuple(found.shape)}, "
+            f"the model needs {tuple(expected.shape)}"
+        )
+    if found.is_floating_point() != expected.is_floating_point():
+        raise CheckpointError(f"weight {name!r} is {found.dtype}, the model needs {expected.dtype}")
+    return found if found.dtype == expected.dtype else found.to(expected.dtype)
+
+
+def _others(
+    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], names: Mapping[str, str]
+) -> str:
+    absent = [names[n] for n in expected if names[n] not in found and not n.endswith(_COUNTER)]
+    return _more(absent)
+
+
+def _more(names: list[str]) -> str:
+    return f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+
+
+def _resnet_name(name: str) -> str:
+    kind, rest = name.split(".", 1)
+    return f"fc.{rest}" if kind == "head" else rest
+
+
+def _mobilenetv2_name(name: str) -> str:
+    kind, rest = name.split(".", 1)
+    if kind == "head":
+        return f"classifier.{rest}"
+    parts = rest.split(".")
+    index = int(parts[0])
+    if index in (0, 18):  # the stem and the last 1x1 convolution: (conv, batch norm)
+        conv, norm = ("conv_stem", "bn1") if index == 0 else ("conv_head", "bn2")
+        return ".".join([conv if parts[1] == "0" else norm, *parts[2:]])
+    inner, leaf = ".".join(parts[2:-1]), parts[-1]
+    return f"blocks.{_stage_and_block(index)}.{_block_layer(index, inner)}.{leaf}"
+
+
+def _stage_and_block(index: int) -> str:
+    block = index - 1
+    for stage, repeats in enumerate(_REPEATS):
+        if block < repeats:
+            return f"{stage}.{block}"
+        block -= repeats
+    raise AssertionError(index)
+
+
+def _block_layer(index: int, inner: str) -> str:
+    if index == 1:  # the first block has no expansion
+        return {"0.0": "conv_dw", "0.1": "bn1", "1": "conv_pw", "2": "bn2"}[inner]
+    layers = {"0.0": "conv_pw", "0.1": "bn1", "1.0": "conv_dw", "1.1": "bn2"}
+    return (layers | {"2": "conv_pwl", "3": "bn3"})[inner]
