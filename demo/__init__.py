@@ -1,0 +1,1 @@
+"""The page that compares classifiers on a person's own picture."""

@@ -72,7 +72,9 @@ def _resnet_backbone(name: str, stem: str) -> nn.Sequential:
 def _mobilenetv2_backbone(width: float, stem: str) -> nn.Sequential:
     features: nn.Sequential = models.MobileNetV2(width_mult=width).features
     if stem == "small":
-        features[0][0].stride = (1, 1)
+        first_conv = features.get_submodule("0.0")
+        assert isinstance(first_conv, nn.Conv2d)
+        first_conv.stride = (1, 1)
     return features
 
 

@@ -84,7 +84,7 @@ def _metadata(config: ModelConfig, name: str) -> ModelCardData:
         license=config.origin.get("license"),
         pipeline_tag="image-classification",
         tags=["hub_models", "image-classification", config.architecture],
-        datasets=[dataset] if is_on_hub else None,
+        datasets=[dataset] if dataset and is_on_hub else None,
         metrics=["accuracy"] if evaluations else None,
         base_model=base_model if _REPO_ID.fullmatch(base_model) else None,
         model_name=name if evaluations else None,
@@ -108,7 +108,11 @@ def _what_it_is(config: ModelConfig) -> str:
 
 
 def _how_made(origin: Mapping[str, Any]) -> str:
-    rows = [f"| {title} | {_cell(origin[key])} |" for key, title in _ORIGIN_ROWS.items() if key in origin]
+    rows = [
+        f"| {title} | {_cell(origin[key])} |"
+        for key, title in _ORIGIN_ROWS.items()
+        if key in origin
+    ]
     if not rows:
         return ""
     note = f"\n\n{origin['note']}" if origin.get("note") else ""
@@ -118,7 +122,12 @@ def _how_made(origin: Mapping[str, Any]) -> str:
 def _results(results: Mapping[str, Mapping[str, Any]]) -> str:
     if not results:
         return ""
-    lines = ["## Results", "", "| split | photographs | accuracy | 95 % interval |", "|---|---|---|---|"]
+    lines = [
+        "## Results",
+        "",
+        "| split | photographs | accuracy | 95 % interval |",
+        "|---|---|---|---|",
+    ]
     for split, numbers in results.items():
         interval = f"{numbers['accuracy_low']:.2%} to {numbers['accuracy_high']:.2%}"
         lines.append(

@@ -45,7 +45,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Say what is in pictures, with one model or several side by side.",
         epilog="example: hub-models classify cat.jpg --model owner/resnet18-cats-vs-dogs",
     )
-    classify.add_argument("pictures", nargs="+", metavar="PICTURE", help="JPEG, PNG, WebP, GIF, BMP")
+    classify.add_argument(
+        "pictures", nargs="+", metavar="PICTURE", help="JPEG, PNG, WebP, GIF, BMP"
+    )
     classify.add_argument(
         "--model",
         action="append",

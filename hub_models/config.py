@@ -18,16 +18,55 @@ STEMS: Final = ("imagenet", "small")
 MAX_LABELS: Final = 100_000
 
 _TOP_KEYS: Final = frozenset(
-    "architecture num_classes num_features global_pool label_names label_descriptions "
-    "model_args pretrained_cfg hub_models".split()
+    [
+        "architecture",
+        "num_classes",
+        "num_features",
+        "global_pool",
+        "label_names",
+        "label_descriptions",
+        "model_args",
+        "pretrained_cfg",
+        "hub_models",
+    ]
 )
 # Every field of timm's PretrainedCfg: folders that timm wrote may hold any of them.
 _PRETRAINED_KEYS: Final = frozenset(
-    "url file state_dict hf_hub_id hf_hub_filename source architecture tag custom_load input_size "
-    "test_input_size min_input_size fixed_input_size interpolation crop_pct test_crop_pct "
-    "crop_mode mean std num_classes label_offset label_names label_descriptions pool_size "
-    "test_pool_size first_conv classifier license description origin_url paper_name paper_ids "
-    "notes".split()
+    [
+        "url",
+        "file",
+        "state_dict",
+        "hf_hub_id",
+        "hf_hub_filename",
+        "source",
+        "architecture",
+        "tag",
+        "custom_load",
+        "input_size",
+        "test_input_size",
+        "min_input_size",
+        "fixed_input_size",
+        "interpolation",
+        "crop_pct",
+        "test_crop_pct",
+        "crop_mode",
+        "mean",
+        "std",
+        "num_classes",
+        "label_offset",
+        "label_names",
+        "label_descriptions",
+        "pool_size",
+        "test_pool_size",
+        "first_conv",
+        "classifier",
+        "license",
+        "description",
+        "origin_url",
+        "paper_name",
+        "paper_ids",
+        "notes",
+    ]
 )
 _MODEL_ARGS_KEYS: Final = frozenset({"drop_rate", "in_chans", "num_classes"})
 _OWN_KEYS: Final = frozenset(
@@ -265,8 +304,7 @@ def _label_names(
     count = top.get("num_classes", args.get("num_classes", cfg.get("num_classes")))
     if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= MAX_LABELS:
         raise ConfigError(
-            f"num_classes must be a whole number from 0 to {MAX_LABELS:,}, "
-            f"not {_short(count)}"
+            f"num_classes must be a whole number from 0 to {MAX_LABELS:,}, not {_short(count)}"
         )
     names = top.get("label_names", cfg.get("label_names"))
     if names is None:
@@ -278,9 +316,7 @@ def _label_names(
     return tuple(names)
 
 
-def _mapping(
-    value: object, where: str, allowed: frozenset[str] | None = None
-) -> Mapping[str, Any]:
+def _mapping(value: object, where: str, allowed: frozenset[str] | None = None) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise ConfigError(f"{where} must be an object, not {_short(value)}")
     unknown = sorted(set(value) - allowed) if allowed is not None else []
@@ -328,9 +364,7 @@ def _input_side(size: object) -> int:
     match size:
         case [3, int(height), int(width)] if height == width:
             return height
-    raise ConfigError(
-        f"pretrained_cfg.input_size must be [3, side, side], not {_short(size)}"
-    )
+    raise ConfigError(f"pretrained_cfg.input_size must be [3, side, side], not {_short(size)}")
 
 
 def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:

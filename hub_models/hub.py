@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import httpx2
 import huggingface_hub
 import safetensors.torch
 from huggingface_hub import errors as hub_errors
-from huggingface_hub.utils import HFValidationError
 from torch import Tensor
 
 from hub_models.card import is_rendered, render_card
@@ -29,7 +29,12 @@ RESULTS_FILE: Final = "results.json"
 MAX_CONFIG_BYTES: Final = 16 * 2**20
 _REPO_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", re.ASCII)
 # The client's errors share no base: no connection at all is an HTTPError, most are OSErrors.
-_HUB_ERRORS: Final = (hub_errors.HTTPError, OSError, HFValidationError, hub_errors.RevisionResolutionError)
+_HUB_ERRORS: Final = (
+    httpx2.HTTPError,
+    OSError,
+    hub_errors.HFValidationError,
+    hub_errors.RevisionResolutionError,
+)
 _WHY_NO_PICKLE: Final = "only safetensors are read: loading a pickle can run any code"
 
 
@@ -223,7 +228,7 @@ def _hub_sentence(source: str, error: Exception) -> str:
             return f"{source}: {CONFIG_FILE} or {WEIGHTS_FILE} is missing there; {_WHY_NO_PICKLE}"
         case hub_errors.HfHubHTTPError():
             return f"{source}: the hub refused ({_first_line(error)})"
-        case HFValidationError():
+        case hub_errors.HFValidationError():
             return f"{source}: no such folder, and not a name a hub takes ({_first_line(error)})"
         case _:
             return f"{source}: no such folder, and the hub cannot be reached ({_first_line(error)})"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from hub_models.errors import ImageError
 
@@ -76,7 +76,9 @@ def load_image(
     name = name or path.name or str(path)
     try:
         if not path.is_file():
-            raise ImageError(f"{name}: no such file" if not path.exists() else f"{name}: not a file")
+            raise ImageError(
+                f"{name}: no such file" if not path.exists() else f"{name}: not a file"
+            )
         _check_bytes(path.stat().st_size, limits, name)
         content = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
@@ -124,7 +126,7 @@ def _decode(stream: io.BytesIO, limits: ImageLimits, name: str) -> Image.Image:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(f"{name}: {_sentence(error)} Limit: {limits.max_pixels:,}.") from error
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         kinds = ", ".join(FORMATS)
         raise ImageError(f"{name}: not a picture of a known kind ({kinds})") from error
     # Pillow's parsers meet damaged files with OSError, SyntaxError, ValueError, struct.error,

@@ -4,10 +4,9 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Literal, Self, overload
+from typing import Final, Literal, Self, overload
 from urllib.error import URLError
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
@@ -21,7 +20,6 @@ from hub_models.image import load_image, to_rgb
 from hub_models.prediction import Prediction, rank
 from hub_models.preprocess import preprocess
 from hub_models.weights import (
-    HEAD_NAMES,
     LoadReport,
     disk_names,
     match,
@@ -191,7 +189,9 @@ class ImageClassifier(nn.Module):
         return logits
 
     @overload
-    def classify(self, images: ImageSource, *, top: int | None = ...) -> list[Prediction]: ...
+    def classify(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too: first one wins
+        self, images: ImageSource, *, top: int | None = ...
+    ) -> list[Prediction]: ...
 
     @overload
     def classify(

@@ -134,7 +134,9 @@ def match(
         elif name.endswith(_COUNTER):
             missing.append(names[name])
         else:
-            raise CheckpointError(f"weight {names[name]!r} is missing{_others(expected, found, names)}")
+            raise CheckpointError(
+                f"weight {names[name]!r} is missing{_others(expected, found, names)}"
+            )
     extra = sorted(set(found) - set(names.values()))
     if extra:
         raise CheckpointError(f"weight {extra[0]!r} is not part of the model{_more(extra)}")

@@ -1,0 +1,1 @@
+"""Fine-tune and measure classifiers; scripts to run from the repository's root."""
