@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -26,7 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        with warnings.catch_warnings():
+            # Of broken EXIF and of sizes: a picture is read, or the error below says why not.
+            warnings.filterwarnings("ignore", module="PIL")
+            return int(options.run(options))
     except HubModelsError as error:
         print(f"hub-models: {error}", file=sys.stderr)
         return 1

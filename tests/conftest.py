@@ -1,0 +1,78 @@
+"""The environment every test runs in, set before huggingface_hub reads it, and shared models."""
+
+import os
+import tempfile
+
+from tests.hub_server import HubServer
+
+_home = tempfile.TemporaryDirectory(prefix="hub-models-tests-")
+_hub = HubServer()
+os.environ |= {
+    "HF_ENDPOINT": _hub.endpoint,  # the only hub there is: no test reaches the network
+    "HF_HOME": _home.name,
+    "HF_TOKEN": "",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "NO_PROXY": "127.0.0.1",
+    "TORCH_HOME": os.path.join(_home.name, "torch"),
+}
+for _name in ("HF_HUB_CACHE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+    os.environ.pop(_name, None)
+
+import shutil  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+from hub_models import ImageClassifier, PreprocessConfig  # noqa: E402
+from tests import pictures  # noqa: E402
+
+TINY = PreprocessConfig(resize=36, crop=32)
+LABELS = ("cat", "dog", "owl")
+
+
+def pytest_unconfigure() -> None:
+    _hub.stop()
+    _home.cleanup()
+
+
+@pytest.fixture
+def hub_server() -> Iterator[HubServer]:
+    """A hub with no repositories and an empty log."""
+    _hub.repositories.clear()
+    _hub.gated.clear()
+    _hub.log.clear()
+    yield _hub
+    _hub.repositories.clear()
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved three-class MobileNetV2 for 32 px; shared, so copy it before changing it."""
+    torch.manual_seed(0)
+    model = ImageClassifier.create("mobilenetv2_025", LABELS, preprocess=TINY)
+    torch.nn.init.normal_(model.head.weight)  # else every class gets about a third
+    folder = tmp_path_factory.mktemp("shared") / "tiny"
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(tiny_folder: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny folder that a test may break."""
+    return Path(shutil.copytree(tiny_folder, tmp_path / "tiny"))
+
+
+@pytest.fixture
+def model(tiny_folder: Path) -> ImageClassifier:
+    return ImageClassifier.from_pretrained(tiny_folder)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A JPEG of 64 × 48 px."""
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(pictures.encode(pictures.photo(64, 48), "JPEG"))
+    return path
