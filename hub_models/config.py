@@ -5,6 +5,7 @@ The file's layout is timm's; our own exact fields stand under the key `hub_model
 
 import json
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, cast
@@ -16,6 +17,7 @@ INTERPOLATIONS: Final = ("nearest", "bilinear", "bicubic", "lanczos", "box", "ha
 CROP_MODES: Final = ("center", "squash")
 STEMS: Final = ("imagenet", "small")
 MAX_LABELS: Final = 100_000
+MAX_SIDE: Final = 4096  # of resize and crop, in pixels
 
 _TOP_KEYS: Final = frozenset(
     [
@@ -72,6 +74,7 @@ _MODEL_ARGS_KEYS: Final = frozenset({"drop_rate", "in_chans", "num_classes"})
 _OWN_KEYS: Final = frozenset(
     {"format_version", "resize", "crop", "crop_mode", "stem", "origin", "results"}
 )
+_MEASURED_KEYS: Final = frozenset({"accuracy", "accuracy_low", "accuracy_high", "images"})
 
 
 @dataclass(frozen=True)
@@ -97,9 +100,9 @@ class PreprocessConfig:
 
     def __post_init__(self) -> None:
         """Refuse sizes and statistics that no image could go through."""
-        if not 1 <= self.crop <= self.resize <= 4096:
+        if not 1 <= self.crop <= self.resize <= MAX_SIDE:
             raise ConfigError(
-                f"preprocess: 1 <= crop <= resize <= 4096 is needed, not crop {self.crop} "
+                f"preprocess: 1 <= crop <= resize <= {MAX_SIDE} is needed, not crop {self.crop} "
                 f"and resize {self.resize}"
             )
         if self.crop_mode == "squash" and self.crop != self.resize:
@@ -141,11 +144,14 @@ class ModelConfig:
     results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse labels, rates and names that cannot be right."""
+        """Refuse labels, rates, names and results that cannot be right."""
         check_labels(self.label_names)
         if not 0 <= self.drop_rate < 1:
             raise ConfigError(f"drop_rate must be at least 0 and under 1, not {self.drop_rate}")
         _one_of("stem", self.stem, STEMS)
+        for split, numbers in self.results.items():
+            for key in sorted(_MEASURED_KEYS & numbers.keys()):
+                _number(numbers[key], f"results.{split}.{key}")
 
 
 def check_labels(label_names: tuple[str, ...]) -> None:
@@ -161,7 +167,8 @@ def check_labels(label_names: tuple[str, ...]) -> None:
         raise ConfigError(f"label_names: {len(label_names):,} names, the limit is {MAX_LABELS:,}")
     seen: set[str] = set()
     for label in label_names:
-        if not isinstance(label, str) or not label.strip():
+        is_text = isinstance(label, str) and label.encode(errors="ignore").decode() == label
+        if not is_text or not label.strip():
             raise ConfigError(f"label_names: {label!r} is not a class name")
         if label in seen:
             raise ConfigError(f"label_names: {label!r} stands there twice")
@@ -233,11 +240,13 @@ def parse_config(text: str | bytes) -> ModelConfig:
     """
     try:
         content = json.loads(text, parse_constant=_no_constant)
+        json.dumps(content, ensure_ascii=False).encode()  # refuses "\\ud800", which is no text
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"not valid JSON ({error})") from error
     top = _mapping(content, "the file", _TOP_KEYS)
     cfg = _mapping(_required(top, "pretrained_cfg"), "pretrained_cfg", _PRETRAINED_KEYS)
-    args = _mapping(top.get("model_args") or {}, "model_args", _MODEL_ARGS_KEYS)
+    model_args = {} if top.get("model_args") is None else top["model_args"]
+    args = _mapping(model_args, "model_args", _MODEL_ARGS_KEYS)
     own = _mapping(top.get("hub_models", {}), "hub_models", _OWN_KEYS)
     version = own.get("format_version", FORMAT_VERSION)
     if version != FORMAT_VERSION:
@@ -279,8 +288,11 @@ def _preprocess(cfg: Mapping[str, Any], own: Mapping[str, Any]) -> PreprocessCon
     crop = _input_side(_required(cfg, "input_size", "pretrained_cfg."))
     crop_mode = cfg.get("crop_mode") or "center"
     crop_pct = _number(_required(cfg, "crop_pct", "pretrained_cfg."), "pretrained_cfg.crop_pct")
-    if not 0 < crop_pct <= 1:
-        raise ConfigError(f"pretrained_cfg.crop_pct must be in (0, 1], not {crop_pct}")
+    if not (0 < crop_pct <= 1 and crop / crop_pct < MAX_SIDE + 1):
+        raise ConfigError(
+            f"pretrained_cfg.crop_pct must be in (0, 1] and crop / crop_pct at most {MAX_SIDE}, "
+            f"not {crop_pct}"
+        )
     resize = crop if crop_mode == "squash" else math.floor(crop / crop_pct)
     for key, theirs in (("resize", resize), ("crop", crop), ("crop_mode", crop_mode)):
         if own.get(key, theirs) != theirs:
@@ -347,7 +359,8 @@ def _integer(mapping: Mapping[str, Any], key: str) -> int:
 
 
 def _number(value: object, where: str) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not abs(value) <= sys.float_info.max:  # JSON's 1e999 is infinite
         raise ConfigError(f"{where} must be a number, not {_short(value)}")
     return float(value)
 
@@ -362,8 +375,8 @@ def _triple(cfg: Mapping[str, Any], key: str) -> tuple[float, float, float]:
 
 def _input_side(size: object) -> int:
     match size:
-        case [3, int(height), int(width)] if height == width:
-            return height
+        case [3, int(side), int(width)] if side == width and side is not True and side <= MAX_SIDE:
+            return side
     raise ConfigError(f"pretrained_cfg.input_size must be [3, side, side], not {_short(size)}")
 
 

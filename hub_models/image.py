@@ -32,8 +32,8 @@ class ImageLimits:
 
     Attributes:
         max_bytes: Size of the encoded file in bytes.
-        max_pixels: Width × height, from the header. A decoded pixel takes up to 10 bytes here,
-            so the largest picture (a phone's 48 megapixels) takes 500 MB for a moment.
+        max_pixels: Width × height, from the header. A decoded pixel takes up to 13 bytes here,
+            so the largest picture (a phone's 48 megapixels) takes 620 MB for a moment.
         max_side: Longer side in pixels, from the header.
         max_aspect_ratio: Longer side ÷ shorter side: resizing the shorter side of a 1 × 10,000
             strip would otherwise make an image of 600 million pixels.
@@ -98,8 +98,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode.startswith("I"):  # 16-bit grey: keep the high byte
-        high_byte = np.asarray(image).astype(np.int64) >> 8
-        return Image.fromarray(high_byte.clip(0, 255).astype(np.uint8)).convert("RGB")
+        high_byte = (np.asarray(image) >> 8).clip(0, 255).astype(np.uint8)
+        return Image.fromarray(high_byte).convert("RGB")
     if image.has_transparency_data:
         layer = image if image.mode == "RGBA" else image.convert("RGBA")
         white = Image.new("RGB", layer.size, "white")
