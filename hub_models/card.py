@@ -78,6 +78,7 @@ def _metadata(config: ModelConfig, name: str) -> ModelCardData:
             metric_value=float(numbers["accuracy"]),
         )
         for split, numbers in config.results.items()
+        if "accuracy" in numbers
     ]
     return ModelCardData(
         library_name="timm",  # the hub shows timm's snippet, which reads this folder; ours is below
@@ -129,10 +130,13 @@ def _results(results: Mapping[str, Mapping[str, Any]]) -> str:
         "|---|---|---|---|",
     ]
     for split, numbers in results.items():
-        interval = f"{numbers['accuracy_low']:.2%} to {numbers['accuracy_high']:.2%}"
-        lines.append(
-            f"| {split} | {numbers['images']:,} | {numbers['accuracy']:.2%} | {interval} |"
+        images = f"{numbers['images']:,}" if "images" in numbers else ""
+        accuracy, low, high = (
+            f"{numbers[key]:.2%}" if key in numbers else ""
+            for key in ("accuracy", "accuracy_low", "accuracy_high")
         )
+        interval = f"{low} to {high}" if low and high else ""
+        lines.append(f"| {split} | {images} | {accuracy} | {interval} |")
     command = next(iter(results.values())).get("command")
     if command:
         lines += ["", f"Measured by `{command}`."]

@@ -240,7 +240,7 @@ def parse_config(text: str | bytes) -> ModelConfig:
     """
     try:
         content = json.loads(text, parse_constant=_no_constant)
-        json.dumps(content, ensure_ascii=False).encode()  # refuses "\\ud800", which is no text
+        json.dumps(content, ensure_ascii=False).encode()  # refuses half a surrogate pair
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"not valid JSON ({error})") from error
     top = _mapping(content, "the file", _TOP_KEYS)
@@ -359,9 +359,10 @@ def _integer(mapping: Mapping[str, Any], key: str) -> int:
 
 
 def _number(value: object, where: str) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not abs(value) <= sys.float_info.max:  # JSON's 1e999 is infinite
+    if not isinstance(value, int | float) or isinstance(value, bool):
         raise ConfigError(f"{where} must be a number, not {_short(value)}")
+    if not abs(value) <= sys.float_info.max:  # JSON's 1e999 is infinite, its integers endless
+        raise ConfigError(f"{where} must be a finite number, not {_short(value)}")
     return float(value)
 
 

@@ -97,7 +97,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path.name}: damaged or no safetensors file ({error})") from error
+        raise CheckpointError(f"{path}: damaged or no safetensors file ({error})") from error
     return {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
 
 

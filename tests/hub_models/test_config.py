@@ -224,7 +224,7 @@ def test_what_is_no_json_object_is_a_config_error(text: str | bytes) -> None:
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_a_number_that_is_none_is_refused(constant: str) -> None:
     text = _changed(_sets("pretrained_cfg.mean", [0, 0, 123456])).replace("123456", constant)
-    with pytest.raises(ConfigError, match=r"is not JSON|mean must be a number"):
+    with pytest.raises(ConfigError, match=r"is not JSON|mean must be a finite number"):
         parse_config(text)
 
 
@@ -300,7 +300,7 @@ BAD_VALUES = {
     ),
     "NaN result": (
         lambda: replace(PLAIN, results={"test": {"accuracy": math.nan}}),
-        "results.test.accuracy must be a number, not nan",
+        "results.test.accuracy must be a finite number, not nan",
     ),
     "label no UTF-8": (lambda: replace(PLAIN, label_names=("caf\udce9",)), "label_names: 'caf"),
     "object in origin": (lambda: render_config(replace(PLAIN, origin={"x": object()})), "no plain"),

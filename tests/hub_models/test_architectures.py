@@ -1,0 +1,83 @@
+import pytest
+import torch
+from torchvision import models
+
+from hub_models import ARCHITECTURES, ConfigError, ImageClassifier
+from hub_models.architectures import find_architecture
+
+WIDTHS = {"025": 0.25, "035": 0.35, "050": 0.5, "075": 0.75, "100": 1.0, "140": 1.4}
+
+
+def _torchvision_model(name: str) -> torch.nn.Module:
+    if name.startswith("mobilenetv2_"):
+        return models.MobileNetV2(width_mult=WIDTHS[name.removeprefix("mobilenetv2_")])
+    return models.get_model(name, weights=None)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_architecture_is_torchvisions_network_without_its_head(name: str) -> None:
+    with torch.device("meta"):
+        backbone = ARCHITECTURES[name].backbone("imagenet")
+        theirs = _torchvision_model(name)
+    shapes = [tuple(tensor.shape) for tensor in backbone.state_dict().values()]
+    their_head = ("fc.", "classifier.")
+    assert shapes == [
+        tuple(tensor.shape)
+        for key, tensor in theirs.state_dict().items()
+        if not key.startswith(their_head)
+    ]
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize(("stem", "stride"), [("imagenet", 32), ("small", None)])
+def test_the_feature_map_has_the_channels_the_head_expects(
+    name: str, stem: str, stride: int | None
+) -> None:
+    with torch.device("meta"):
+        backbone = ARCHITECTURES[name].backbone(stem)
+        features = backbone(torch.zeros(2, 3, 64, 64))
+    small_stride = 16 if name.startswith("mobilenet") else 8
+    cells = 64 // (stride or small_stride)
+    assert features.shape == (2, ARCHITECTURES[name].num_features, cells, cells)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_the_last_stage_begins_where_the_lowest_resolution_begins(name: str) -> None:
+    architecture = ARCHITECTURES[name]
+    with torch.device("meta"):
+        children = dict(architecture.backbone("imagenet").named_children())
+        sides = {}
+        batch = torch.zeros(1, 3, 64, 64)
+        for child_name, child in children.items():
+            batch = child(batch)
+            sides[child_name] = batch.shape[-1]
+    assert architecture.last_stage == next(n for n, side in sides.items() if side == 2)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenetv2_025"])
+def test_the_small_stem_keeps_every_weight_its_place_on_disk(name: str) -> None:
+    labels = ["a", "b"]
+    plain = ImageClassifier.create(name, labels).state_dict()
+    small = ImageClassifier.create(name, labels, stem="small").state_dict()
+    assert list(plain) == list(small)
+
+
+def test_an_unknown_architecture_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ConfigError, match=r"'vgg16' is not known; there are resnet18, .*_140"):
+        find_architecture("vgg16")
+
+
+@pytest.mark.parametrize("name", [n for n in ARCHITECTURES if n != "mobilenetv2_025"])
+def test_timm_has_the_same_shapes_under_the_same_name(name: str) -> None:
+    timm = pytest.importorskip("timm")
+    if not timm.is_model(name):
+        pytest.skip(f"timm has no {name}")
+    with torch.device("meta"):
+        theirs = timm.create_model(name, num_classes=3)
+        ours = ImageClassifier.create(name, ["a", "b", "c"])
+    assert theirs.num_features == ours.config.num_features
+    assert theirs.default_cfg["first_conv"] == ours.config.first_conv
+    assert theirs.default_cfg["classifier"] == ours.config.classifier
+    assert [tuple(t.shape) for t in theirs.state_dict().values()] == [
+        tuple(t.shape) for t in ours.state_dict().values()
+    ]

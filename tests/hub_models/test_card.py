@@ -1,0 +1,104 @@
+from dataclasses import replace
+
+import pytest
+import yaml
+from huggingface_hub import ModelCard
+
+from hub_models import ModelConfig, PreprocessConfig
+from hub_models.card import is_rendered, render_card
+
+PLAIN = ModelConfig(
+    architecture="resnet18",
+    label_names=("cat", "dog"),
+    num_features=512,
+    first_conv="conv1",
+    classifier="fc",
+)
+MEASURED = replace(
+    PLAIN,
+    origin={
+        "license": "apache-2.0",
+        "dataset": "owner/cats",
+        "base_model": "timm/resnet18.a1_in1k",
+        "epochs": 3,
+        "command": "finetune | tee log",
+        "note": "The test split was never trained on.",
+    },
+    results={
+        "test": {
+            "accuracy": 0.9712,
+            "accuracy_low": 0.961,
+            "accuracy_high": 0.979,
+            "images": 1400,
+            "command": "python -m training.evaluate",
+        }
+    },
+)
+
+
+def test_the_hub_reads_the_results_from_the_metadata() -> None:
+    data = ModelCard(render_card(MEASURED, "cats")).data
+    assert data.library_name == "timm"
+    assert data.pipeline_tag == "image-classification"
+    assert data.license == "apache-2.0"
+    assert data.datasets == ["owner/cats"]
+    assert data.base_model == "timm/resnet18.a1_in1k"
+    assert data.tags == ["hub_models", "image-classification", "resnet18"]
+    (result,) = data.eval_results
+    assert (result.metric_type, result.metric_value) == ("accuracy", 0.9712)
+    assert (result.dataset_type, result.dataset_split) == ("owner/cats", "test")
+
+
+def test_every_number_on_the_card_is_the_configs() -> None:
+    text = render_card(MEASURED, "cats")
+    assert "| test | 1,400 | 97.12% | 96.10% to 97.90% |" in text
+    assert "Measured by `python -m training.evaluate`." in text
+    assert "| Epochs | 3 |" in text
+    assert "| Command | finetune \\| tee log |" in text
+    assert "The test split was never trained on." in text
+
+
+def test_a_model_without_results_claims_none() -> None:
+    text = render_card(PLAIN, "cats")
+    assert "## Results" not in text
+    assert "## How it was made" not in text
+    assert ModelCard(text).data.eval_results is None
+
+
+@pytest.mark.parametrize(
+    "numbers", [{}, {"images": 5}, {"accuracy": 0.5}, {"accuracy": 0.5, "images": 5}]
+)
+def test_a_number_that_was_not_measured_is_left_blank(numbers: dict[str, float]) -> None:
+    text = render_card(replace(PLAIN, results={"test": numbers}), "cats")
+    assert "| test |" in text
+    assert ("50.00%" in text) == ("accuracy" in numbers)
+    assert (ModelCard(text).data.eval_results is not None) == ("accuracy" in numbers)
+
+
+def test_a_local_data_set_is_not_linked_as_one_of_the_hub() -> None:
+    text = render_card(replace(MEASURED, origin={"dataset": "./my photos"}), "cats")
+    data = ModelCard(text).data
+    assert data.datasets is None
+    assert data.eval_results[0].dataset_type == "imagefolder"
+
+
+def test_many_labels_are_cut_and_counted() -> None:
+    labels = tuple(f"class {i}" for i in range(25))
+    assert "`class 19` and 5 more" in render_card(replace(PLAIN, label_names=labels), "cats")
+
+
+def test_the_card_says_what_happens_to_a_picture() -> None:
+    squash = replace(PLAIN, preprocess=PreprocessConfig(64, 64, crop_mode="squash"))
+    assert "shorter side resized to 256 px, centre 224 px kept" in render_card(PLAIN, "x")
+    assert "both sides resized to 64 px" in render_card(squash, "x")
+
+
+def test_a_rendered_card_is_known_from_a_written_one() -> None:
+    assert is_rendered(render_card(PLAIN, "cats"))
+    assert not is_rendered("---\nlicense: mit\n---\n# My own words")
+
+
+@pytest.mark.parametrize("name", ["cats", "true", "12", "a: b", "# c", "naïve-🐱"])
+def test_any_folder_name_leaves_the_metadata_readable(name: str) -> None:
+    metadata = yaml.safe_load(render_card(MEASURED, name).split("---\n")[1])
+    assert metadata["model-index"][0]["name"] == name
