@@ -4,7 +4,7 @@ A source is a hub data set id, a data set folder (parquet), or a folder of class
 """
 
 import os
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterator, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,6 +53,52 @@ class Data:
     splits: dict[str, datasets.Dataset]
     label_names: tuple[str, ...]
     unreadable: tuple[Unreadable, ...] = ()
+
+    def only(self, names: Sequence[str]) -> "Data":
+        """Keep some of the splits.
+
+        Args:
+            names: Of the splits.
+
+        Returns:
+            The same data with those alone.
+
+        Raises:
+            ConfigError: If there is no such split.
+        """
+        for name in names:
+            if name not in self.splits:
+                raise ConfigError(f"data: no split {name!r}; there are {', '.join(self.splits)}")
+        return replace(self, splits={name: self.splits[name] for name in names})
+
+    def aligned(self, label_names: tuple[str, ...]) -> "Data":
+        """Count the targets in a model's order of class names.
+
+        Args:
+            label_names: The model's.
+
+        Returns:
+            The same data with targets that index `label_names`.
+
+        Raises:
+            ConfigError: If the two have not the same class names.
+        """
+        if label_names == self.label_names:
+            return self
+        if set(label_names) != set(self.label_names):
+            raise ConfigError(
+                f"data: its classes are {_listed(self.label_names)}, "
+                f"the model's {_listed(label_names)}"
+            )
+        order = [label_names.index(label) for label in self.label_names]
+        names = datasets.ClassLabel(names=list(label_names))
+        splits = {
+            name: split.map(
+                lambda target: {"target": order[target]}, input_columns="target"
+            ).cast_column("target", names)
+            for name, split in self.splits.items()
+        }
+        return replace(self, splits=splits, label_names=label_names)
 
     def without(self, unreadable: list[Unreadable]) -> "Data":
         """Drop pictures that cannot be read.
@@ -210,6 +256,10 @@ def decode(cell: dict[str, Any]) -> Image.Image:
     if cell["bytes"] is None:
         return load_image(Path(path))
     return load_image(cell["bytes"], name=path)
+
+
+def _listed(label_names: tuple[str, ...]) -> str:
+    return ", ".join(label_names[:5]) + (", …" if len(label_names) > 5 else "")
 
 
 def _problem_in(

@@ -1,0 +1,43 @@
+# Every target installs what it needs first: nothing but Python 3.11 and make is taken for granted.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test check format smoke venv chromium
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.demo  ## install and serve the demo on http://127.0.0.1:7860
+	$(BIN)/python app.py
+
+test: $(VENV)/.all chromium  ## install and run every test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.all  ## lint, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.all  ## format and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+smoke: $(VENV)/.all  ## fine-tune a tiny model on drawn pictures, in seconds
+	$(BIN)/python -m pytest tests/training/test_finetune.py
+
+# A stamp per set of extras: stale when the versions change, or when the interpreter is gone.
+$(VENV)/.demo: EXTRAS := demo
+$(VENV)/.all: EXTRAS := all
+$(VENV)/.demo $(VENV)/.all: pyproject.toml constraints.txt | venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	@touch $@
+
+venv:
+	@$(BIN)/python -c '' 2>/dev/null || { rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
+
+chromium:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
+	  command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+	  echo "browser tests are skipped: no Chromium, and apt-get (as root) is not there to install it"
