@@ -80,7 +80,7 @@ def resolve(
             lacks it, refuses, or cannot be reached; the client's own error is its cause.
     """
     folder = Path(source)
-    if folder.is_dir():
+    if os.path.isdir(folder):  # unlike Path.is_dir, False for a name too long for a folder
         if revision is not None:
             raise ConfigError(f"{source}: a local folder has no revision {revision!r}")
         return Resolved(folder)
@@ -96,7 +96,7 @@ def resolve(
             revision=revision or named or None,
             cache_dir=cache_dir,
             local_files_only=local_files_only,
-        )
+        ).resolved
         for filename in (CONFIG_FILE, WEIGHTS_FILE):
             path = api.hf_hub_download(
                 repo_id,
@@ -107,7 +107,7 @@ def resolve(
             )
     except _HUB_ERRORS as error:
         raise CheckpointError(_hub_sentence(str(source), error)) from error
-    return Resolved(Path(path).parent, str(commit))
+    return Resolved(Path(path).parent, commit)
 
 
 def read_config(folder: Path) -> ModelConfig:
@@ -201,6 +201,9 @@ def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write several files so that each is whole, and an error leaves the old ones."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for name in files:
+            if (folder / name).is_dir():  # its rename would fail after those of other files
+                raise IsADirectoryError(f"{name} is a folder")
         with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as staging:
             for name, content in files.items():
                 with open(Path(staging, name), "wb") as file:
