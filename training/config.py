@@ -101,6 +101,8 @@ class Recipe:
             value = getattr(self, key)
             if value not in choices:
                 raise ConfigError(f"{key} must be one of {', '.join(choices)}, not {value!r}")
+        if 0 < self.eval_size < 8:
+            raise ConfigError(f"eval_size must be 0 or at least 8, not {self.eval_size}")
         if self.freeze != "none" and self.weights == "none":
             raise ConfigError(
                 f"freeze = {self.freeze!r} with weights = 'none' would freeze random numbers; "

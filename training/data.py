@@ -298,9 +298,13 @@ def _column(
         return asked
     if len(found) == 1:
         return found[0]
-    what = f"{len(found)} columns hold {kind}" if found else f"no column holds {kind}"
-    names = ", ".join(found or features)
-    raise ConfigError(f"data: {what} ({names}); say which one by --{option} NAME")
+    if found:
+        names = ", ".join(found)
+        raise ConfigError(f"data: {len(found)} columns hold {kind} ({names}); use --{option} NAME")
+    raise ConfigError(
+        f"data: no column holds {kind}; there are {', '.join(features)} "
+        "(a folder of pictures needs a sub-folder per class, two at least)"
+    )
 
 
 def _label_names(train: datasets.Dataset, label: str) -> tuple[str, ...]:

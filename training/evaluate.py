@@ -55,6 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--data", required=True, help="hub id, data set folder or class folders")
     parser.add_argument("--split", action="append", help="may be repeated (default: test)")
+    parser.add_argument(
+        "--validation_fraction", type=float, default=0.1, help="cut from train (%(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of that cut (%(default)s)")
     parser.add_argument("--batch_size", type=int, default=64, help="images per batch (%(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="decoding processes (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -71,7 +75,9 @@ def _measure_all(options: argparse.Namespace) -> list[dict[str, Any]]:
     if options.save and not all(Path(source).is_dir() for source in models):
         raise ConfigError("--save needs local folders: a repository on the hub is not changed")
     accelerator = Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
-    data = load_data(options.data).only(names)
+    data = load_data(
+        options.data, validation_fraction=options.validation_fraction, seed=options.seed
+    ).only(names)
     data = data.without(find_unreadable(data, quiet=not accelerator.is_main_process))
     for bad in data.unreadable:
         print(f"left out {bad.reason}", file=sys.stderr)
