@@ -86,6 +86,7 @@ def finetune(recipe: Recipe, *, command: str, resume: bool = False) -> None:
     if state is not None:
         training.load_state_dict(state)
         progress = Progress(**state["progress"])
+    origin = dict(training.model.config.origin) | _origin(recipe, data, command)
     if accelerator.is_main_process:
         _describe_run(out, recipe, data)
 
@@ -192,7 +193,7 @@ def _row(
     }
 
 
-def _origin(recipe: Recipe, data: Data, progress: Progress, command: str) -> dict[str, Any]:
+def _origin(recipe: Recipe, data: Data, command: str) -> dict[str, Any]:
     origin = {
         "start": recipe.start,
         "base_model": recipe.base_model,
@@ -204,8 +205,6 @@ def _origin(recipe: Recipe, data: Data, progress: Progress, command: str) -> dic
         "dropped_images": len(data.unreadable),
         "image_size": recipe.image_size,
         "epochs": recipe.epochs,
-        "best_epoch": progress.best_epoch,
-        "minutes": round(progress.seconds / 60, 1),
         "hardware": _hardware(),
         "command": command,
         "commit": _commit(),

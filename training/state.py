@@ -40,6 +40,10 @@ class Progress:
         if accuracy > self.best_accuracy:
             self.best_accuracy, self.best_epoch = accuracy, self.epoch
 
+    def as_origin(self) -> dict[str, float]:
+        """Give what a card says of it."""
+        return {"best_epoch": self.best_epoch, "minutes": round(self.seconds / 60, 1)}
+
 
 def save_state(folder: Path, content: dict[str, Any]) -> None:
     """Write the state, whole or not at all.
