@@ -4,7 +4,8 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Literal, Self, overload
+from pickle import UnpicklingError
+from typing import Final, Self, overload
 from urllib.error import URLError
 
 import torch
@@ -28,7 +29,6 @@ from hub_models.weights import (
 )
 
 ImageSource = str | Path | bytes | Image.Image
-Freeze = Literal["head", "last_stage", "none"]
 FREEZE_MODES: Final = ("head", "last_stage", "none")
 _BATCH_SIZE: Final = 32  # images per forward pass in `classify`: bounds its memory
 
@@ -232,7 +232,7 @@ class ImageClassifier(nn.Module):
         decoded = to_rgb(image) if isinstance(image, Image.Image) else load_image(image)
         return torch.from_numpy(preprocess(decoded, self.config.preprocess))
 
-    def freeze(self, mode: Freeze, *, batch_norm: bool = False) -> None:
+    def freeze(self, mode: str, *, batch_norm: bool = False) -> None:
         """Choose what training may change; the rest stays bit-equal, running statistics included.
 
         `requires_grad` alone is not enough: `train()` would put frozen batch norms back to updating
@@ -306,6 +306,12 @@ class ImageClassifier(nn.Module):
                 f"ImageNet weights of {config.architecture}: cannot be fetched ({error}); "
                 "use weights=None, or a folder"
             ) from error
+        except (EOFError, RuntimeError, UnpicklingError) as error:
+            path = Path(torch.hub.get_dir(), "checkpoints", weights.url.rpartition("/")[2])
+            raise CheckpointError(
+                f"ImageNet weights of {config.architecture}: {path} is damaged; "
+                "delete it, then they are fetched again"
+            ) from error
         if preprocess is None:
             transform = weights.transforms()
             preprocess = PreprocessConfig(
@@ -325,7 +331,8 @@ class ImageClassifier(nn.Module):
     def _with_backbone_of(
         cls, config: ModelConfig, weights: str | Path, preprocess: PreprocessConfig | None
     ) -> Self:
-        folder = hub.resolve(weights).folder
+        found = hub.resolve(weights)
+        folder = found.folder
         theirs = hub.read_config(folder)
         for key in ("architecture", "stem"):
             if getattr(theirs, key) != getattr(config, key):
@@ -333,9 +340,11 @@ class ImageClassifier(nn.Module):
                     f"{weights}: {key} is {getattr(theirs, key)!r}, "
                     f"{getattr(config, key)!r} was asked for"
                 )
-        start = f"the backbone of {folder.resolve().name}"
+        name = f"{weights} ({found.revision})" if found.revision else folder.resolve().name
         config = replace(
-            config, preprocess=preprocess or theirs.preprocess, origin={"start": start}
+            config,
+            preprocess=preprocess or theirs.preprocess,
+            origin={"start": f"the backbone of {name}"},
         )
         model = cls(config)
         model._load(folder, new_head=True)
@@ -361,7 +370,7 @@ class ImageClassifier(nn.Module):
         if not self.head.weight.is_meta:
             self.load_state_dict(fitted | kept)
             return
-        # assign: the parameters become the file's maps; nothing is initialised or copied twice.
+        # assign: the parameters become the file's tensors; nothing is initialised or copied twice.
         self.load_state_dict(fitted | kept, assign=True)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -82,7 +83,7 @@ def torchvision_names(architecture: str, memory_names: list[str]) -> dict[str, s
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Open a safetensors file; the tensors are maps of the file, not copies.
+    """Read a safetensors file.
 
     Args:
         path: The file.
@@ -98,7 +99,12 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: damaged or no safetensors file ({error})") from error
-    return {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
+    # Copied out of the file's map (10 ms for MobileNetV2): a map is not aligned as PyTorch's own
+    # memory is, and its kernels then round the last bit of a logit differently.
+    return {
+        n: t.to(torch.float32, copy=True) if t.is_floating_point() else t
+        for n, t in tensors.items()
+    }
 
 
 def match(

@@ -14,6 +14,7 @@ os.environ |= {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "NO_PROXY": "127.0.0.1",
+    "OMP_NUM_THREADS": "1",  # for tiny models threads cost more than they bring
     "TORCH_HOME": os.path.join(_home.name, "torch"),
 }
 for _name in ("HF_HUB_CACHE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
