@@ -98,9 +98,7 @@ def finetune(recipe: Recipe, *, command: str, resume: bool = False) -> None:
         progress.add(validation.accuracy, time.monotonic() - started)
         if accelerator.is_main_process:
             if progress.best_epoch == progress.epoch:
-                origin = dict(training.model.config.origin) | _origin(
-                    recipe, data, progress, command
-                )
+                origin |= progress.as_origin()
                 _save_best(out, training.model, origin, validation)
             save_state(out / "state", training.state_dict() | {"progress": asdict(progress)})
             row = _row(fit, validation, progress, fit.images / (trained - started))
