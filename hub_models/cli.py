@@ -1,7 +1,9 @@
 """The command line: `hub-models classify` and `hub-models info`."""
 
 import argparse
+import io
 import json
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub_models import __version__
-from hub_models.errors import HubModelsError, ImageError
+from hub_models.errors import CheckpointError, HubModelsError, ImageError
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import: not for --help, nor for a wrong option
     from hub_models.model import ImageClassifier
@@ -26,13 +28,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 done, 1 an error said in one sentence on stderr; wrong usage exits with 2.
     """
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # for names the terminal's encoding lacks
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with warnings.catch_warnings():
             # Of broken EXIF and of sizes: a picture is read, or the error below says why not.
             warnings.filterwarnings("ignore", module="PIL")
-            return int(options.run(options))
+            code = int(options.run(options))
+        sys.stdout.flush()
+        return code
     except HubModelsError as error:
         print(f"hub-models: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # as `| head` does: nobody reads on, so the exit may not write either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
@@ -91,17 +100,19 @@ def _classify(options: argparse.Namespace) -> int:
         if not options.json and "error" not in row:
             _print_row(row)
     if options.json:
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        print(json.dumps(rows, indent=2))
     return 1 if failed else 0
 
 
 def _classify_one(
     picture: str, models: "dict[str, ImageClassifier]", top: int | None
 ) -> dict[str, Any]:
-    predictions = {
-        source: [asdict(prediction) for prediction in model.classify(picture, top=top)]
-        for source, model in models.items()
-    }
+    predictions = {}
+    for source, model in models.items():
+        try:
+            predictions[source] = [asdict(p) for p in model.classify(picture, top=top)]
+        except CheckpointError as error:  # damaged weights: which of the models?
+            raise CheckpointError(f"{source}: {error}") from error
     return {"picture": picture, "predictions": predictions}
 
 
@@ -131,7 +142,7 @@ def _info(options: argparse.Namespace) -> int:
         "results": {split: dict(numbers) for split, numbers in config.results.items()},
     }
     if options.json:
-        print(json.dumps(facts, indent=2, ensure_ascii=False))
+        print(json.dumps(facts, indent=2))
         return 0
     for key, value in facts.items():
         if value:
@@ -152,7 +163,6 @@ def _plain(value: object) -> str:
 
 
 def _at_least_one(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"at least 1, not {text}")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number of at least 1 is needed, not {text!r}")
+    return int(text)

@@ -125,7 +125,9 @@ def _decode(stream: io.BytesIO, limits: ImageLimits, name: str) -> Image.Image:
     except ImageError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(f"{name}: {_sentence(error)} Limit: {limits.max_pixels:,}.") from error
+        raise ImageError(
+            f"{name}: far too many pixels, the limit is {limits.max_pixels:,} pixels"
+        ) from error
     except UnidentifiedImageError as error:
         kinds = ", ".join(FORMATS)
         raise ImageError(f"{name}: not a picture of a known kind ({kinds})") from error

@@ -1,0 +1,72 @@
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import hub_models
+
+ROOT = Path(__file__).parents[2]
+NAMES = [
+    "ARCHITECTURES",
+    "CheckpointError",
+    "ConfigError",
+    "HubModelsError",
+    "ImageClassifier",
+    "ImageError",
+    "LoadReport",
+    "ModelConfig",
+    "Prediction",
+    "PreprocessConfig",
+    "load_image",
+]
+
+
+def test_the_public_names_are_these_and_no_others() -> None:
+    assert hub_models.__all__ == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_public_name_can_be_imported_and_explains_itself(name: str) -> None:
+    value = getattr(hub_models, name)
+    assert value.__doc__
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'hub_models' has no attribute 'Classifier'"):
+        hub_models.Classifier  # noqa: B018
+
+
+def test_a_star_import_brings_the_public_names() -> None:
+    names: dict[str, object] = {}
+    exec("from hub_models import *", names)
+    assert set(NAMES) <= set(names)
+
+
+@pytest.mark.parametrize("error", ["CheckpointError", "ConfigError", "ImageError"])
+def test_one_except_catches_every_error_of_this_project(error: str) -> None:
+    assert issubclass(getattr(hub_models, error), hub_models.HubModelsError)
+
+
+def test_importing_the_package_imports_neither_pytorch_nor_the_hubs_client() -> None:
+    code = (
+        "import sys, hub_models\n"
+        "heavy = {'torch', 'torchvision', 'huggingface_hub', 'numpy', 'PIL'} & set(sys.modules)\n"
+        "sys.exit(', '.join(heavy) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_version_is_the_same_in_the_package_the_project_and_the_changelog() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == hub_models.__version__
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    newest = next(v for v in re.findall(r"^## \[(.+?)\]", changelog, re.M) if v != "Unreleased")
+    assert newest == hub_models.__version__
+
+
+def test_the_package_says_it_is_typed() -> None:
+    assert (Path(hub_models.__file__).parent / "py.typed").is_file()
