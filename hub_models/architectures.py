@@ -8,12 +8,17 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from pickle import UnpicklingError
 from typing import Final
+from urllib.error import URLError
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torchvision import models
 
-from hub_models.errors import ConfigError
+from hub_models.config import PreprocessConfig
+from hub_models.errors import CheckpointError, ConfigError
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,49 @@ def find_architecture(name: str) -> Architecture:
         known = ", ".join(ARCHITECTURES)
         raise ConfigError(f"architecture {name!r} is not known; there are {known}")
     return ARCHITECTURES[name]
+
+
+def imagenet_weights(name: str) -> tuple[dict[str, Tensor], PreprocessConfig, str]:
+    """Fetch torchvision's best ImageNet weights by its own loader, which caches them.
+
+    Args:
+        name: timm's name of the architecture.
+
+    Returns:
+        The state dict of torchvision's whole model, the preprocessing it was measured with, and
+        torchvision's name of the weights.
+
+    Raises:
+        ConfigError: If torchvision has no weights for this architecture.
+        CheckpointError: If they cannot be fetched, or the cached file is damaged.
+    """
+    title = find_architecture(name).imagenet
+    if title is None:
+        raise ConfigError(
+            f"torchvision has no ImageNet weights for {name}; use weights=None, or a folder"
+        )
+    weights = models.get_weight(title)
+    try:
+        tensors = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
+    except (URLError, OSError) as error:
+        raise CheckpointError(
+            f"ImageNet weights of {name}: cannot be fetched ({error}); "
+            "use weights=None, or a folder"
+        ) from error
+    except (EOFError, RuntimeError, UnpicklingError) as error:
+        path = Path(torch.hub.get_dir(), "checkpoints", weights.url.rpartition("/")[2])
+        raise CheckpointError(
+            f"ImageNet weights of {name}: {path} is damaged; delete it, then they are fetched again"
+        ) from error
+    transform = weights.transforms()
+    preprocess = PreprocessConfig(
+        resize=transform.resize_size[0],
+        crop=transform.crop_size[0],
+        interpolation=transform.interpolation.value,
+        mean=tuple(transform.mean),
+        std=tuple(transform.std),
+    )
+    return tensors, preprocess, str(weights)
 
 
 def _resnet_backbone(name: str, stem: str) -> nn.Sequential:

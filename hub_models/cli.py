@@ -1,6 +1,7 @@
 """The command line: `hub-models classify` and `hub-models info`."""
 
 import argparse
+import contextlib
 import io
 import json
 import os
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub_models import __version__
 from hub_models.errors import CheckpointError, HubModelsError, ImageError
+from hub_models.image import load_image
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import: not for --help, nor for a wrong option
     from hub_models.model import ImageClassifier
@@ -84,9 +86,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _classify(options: argparse.Namespace) -> int:
-    from hub_models.model import ImageClassifier
-
-    models = {source: ImageClassifier.from_pretrained(source) for source in options.model}
+    models = _load(options.model) if _any_readable(options.pictures) else {}
     rows: list[dict[str, Any]] = []
     failed = False
     for picture in options.pictures:
@@ -104,13 +104,29 @@ def _classify(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def _any_readable(pictures: Sequence[str]) -> bool:
+    """Tell whether PyTorch, at 600 MB and more, needs to be loaded at all."""
+    for picture in pictures:
+        with contextlib.suppress(ImageError):
+            load_image(picture)
+            return True
+    return False
+
+
+def _load(sources: Sequence[str]) -> "dict[str, ImageClassifier]":
+    from hub_models.model import ImageClassifier
+
+    return {source: ImageClassifier.from_pretrained(source) for source in sources}
+
+
 def _classify_one(
     picture: str, models: "dict[str, ImageClassifier]", top: int | None
 ) -> dict[str, Any]:
+    image = load_image(picture)
     predictions = {}
     for source, model in models.items():
         try:
-            predictions[source] = [asdict(p) for p in model.classify(picture, top=top)]
+            predictions[source] = [asdict(p) for p in model.classify(image, top=top)]
         except CheckpointError as error:  # damaged weights: which of the models?
             raise CheckpointError(f"{source}: {error}") from error
     return {"picture": picture, "predictions": predictions}

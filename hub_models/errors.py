@@ -6,6 +6,10 @@ HubModelsError
 └── CheckpointError  a folder whose weights are missing, wrong or unreachable
 """
 
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
 
 class HubModelsError(Exception):
     """Base of every error this project raises on purpose."""
@@ -21,3 +25,19 @@ class ConfigError(HubModelsError):
 
 class CheckpointError(HubModelsError):
     """Raised when weights are missing, do not fit, or cannot be fetched."""
+
+
+@contextlib.contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Put a file's path before the sentence of an error raised inside.
+
+    Args:
+        path: Of the file the work inside is about.
+
+    Raises:
+        HubModelsError: The same, with the path in front.
+    """
+    try:
+        yield
+    except HubModelsError as error:
+        raise type(error)(f"{path}: {error}") from error

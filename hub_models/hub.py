@@ -19,8 +19,9 @@ from huggingface_hub import errors as hub_errors
 from torch import Tensor
 
 from hub_models.card import is_rendered, render_card
-from hub_models.config import ModelConfig, parse_config, render_config
-from hub_models.errors import CheckpointError, ConfigError
+from hub_models.config import ModelConfig
+from hub_models.config_json import parse_config, render_config
+from hub_models.errors import CheckpointError, ConfigError, named
 
 CONFIG_FILE: Final = "config.json"
 WEIGHTS_FILE: Final = "model.safetensors"
@@ -128,10 +129,8 @@ def read_config(folder: Path) -> ModelConfig:
     size = path.stat().st_size
     if size > MAX_CONFIG_BYTES:
         raise ConfigError(f"{path}: {size:,} bytes, the limit is {MAX_CONFIG_BYTES:,}")
-    try:
+    with named(path):
         return parse_config(path.read_bytes())
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
 
 
 def weights_path(folder: Path) -> Path:

@@ -1,32 +1,23 @@
 """ImageClassifier: a backbone, global average pooling and one linear head, with its config."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Final, Self, overload
-from urllib.error import URLError
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torchvision.models import get_weight
 
 from hub_models import hub
-from hub_models.architectures import Architecture, find_architecture
+from hub_models.architectures import Architecture, find_architecture, imagenet_weights
 from hub_models.config import ModelConfig, PreprocessConfig, check_labels
-from hub_models.errors import CheckpointError, ConfigError
+from hub_models.errors import ConfigError, named
 from hub_models.image import load_image, to_rgb
 from hub_models.prediction import Prediction, rank
 from hub_models.preprocess import preprocess
-from hub_models.weights import (
-    LoadReport,
-    disk_names,
-    match,
-    read_tensors,
-    torchvision_names,
-)
+from hub_models.weights import LoadReport, disk_names, fit, read_tensors, torchvision_names
 
 ImageSource = str | Path | bytes | Image.Image
 FREEZE_MODES: Final = ("head", "last_stage", "none")
@@ -143,7 +134,7 @@ class ImageClassifier(nn.Module):
                 f"{source}: a backbone without a head (num_classes 0); "
                 "give it one by ImageClassifier.create(..., weights=FOLDER)"
             )
-        with _named(found.folder / hub.CONFIG_FILE), torch.device("meta"):
+        with named(found.folder / hub.CONFIG_FILE), torch.device("meta"):
             model = cls(config)
         model._load(found.folder)
         model.revision = found.revision
@@ -292,39 +283,11 @@ class ImageClassifier(nn.Module):
     def _with_imagenet_backbone(
         cls, config: ModelConfig, preprocess: PreprocessConfig | None
     ) -> Self:
-        name = find_architecture(config.architecture).imagenet
-        if name is None:
-            raise ConfigError(
-                f"torchvision has no ImageNet weights for {config.architecture}; "
-                "use weights=None, or a folder"
-            )
-        weights = get_weight(name)
-        try:
-            tensors = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
-        except (URLError, OSError) as error:
-            raise CheckpointError(
-                f"ImageNet weights of {config.architecture}: cannot be fetched ({error}); "
-                "use weights=None, or a folder"
-            ) from error
-        except (EOFError, RuntimeError, UnpicklingError) as error:
-            path = Path(torch.hub.get_dir(), "checkpoints", weights.url.rpartition("/")[2])
-            raise CheckpointError(
-                f"ImageNet weights of {config.architecture}: {path} is damaged; "
-                "delete it, then they are fetched again"
-            ) from error
-        if preprocess is None:
-            transform = weights.transforms()
-            preprocess = PreprocessConfig(
-                resize=transform.resize_size[0],
-                crop=transform.crop_size[0],
-                interpolation=transform.interpolation.value,
-                mean=tuple(transform.mean),
-                std=tuple(transform.std),
-            )
-        origin = {"start": f"ImageNet-1k weights of torchvision ({weights})"}
-        model = cls(replace(config, preprocess=preprocess, origin=origin))
+        tensors, their_preprocess, title = imagenet_weights(config.architecture)
+        origin = {"start": f"ImageNet-1k weights of torchvision ({title})"}
+        model = cls(replace(config, preprocess=preprocess or their_preprocess, origin=origin))
         names = torchvision_names(config.architecture, list(model.state_dict()))
-        model._fit(tensors, names, new_head=True)
+        model.report = fit(model, tensors, names, new_head=True)
         return model
 
     @classmethod
@@ -354,24 +317,8 @@ class ImageClassifier(nn.Module):
         path = hub.weights_path(folder)
         names = disk_names(self.config.architecture, list(self.state_dict()))
         tensors = read_tensors(path)
-        with _named(path):
-            self._fit(tensors, names, new_head=new_head)
-
-    def _fit(
-        self, tensors: Mapping[str, Tensor], names: Mapping[str, str], *, new_head: bool
-    ) -> None:
-        state = self.state_dict()
-        fitted, self.report = match(tensors, state, names, new_head=new_head)
-        kept = {  # on the meta device only counters can be left over
-            name: torch.zeros_like(tensor, device="cpu") if tensor.is_meta else tensor
-            for name, tensor in state.items()
-            if name not in fitted
-        }
-        if not self.head.weight.is_meta:
-            self.load_state_dict(fitted | kept)
-            return
-        # assign: the parameters become the file's tensors; nothing is initialised or copied twice.
-        self.load_state_dict(fitted | kept, assign=True)
+        with named(path):
+            self.report = fit(self, tensors, names, new_head=new_head)
 
 
 def _initialise_head(head: nn.Linear) -> None:
@@ -392,15 +339,6 @@ def _check_against(config: ModelConfig, architecture: Architecture) -> None:
         theirs, ours = getattr(config, key), getattr(architecture, key)
         if theirs != ours:
             raise ConfigError(f"{key} is {theirs!r}; {config.architecture} has {ours!r}")
-
-
-@contextlib.contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Put the file's path before the sentence of an error raised inside."""
-    try:
-        yield
-    except (ConfigError, CheckpointError) as error:
-        raise type(error)(f"{path}: {error}") from error
 
 
 @contextlib.contextmanager

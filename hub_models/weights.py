@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from hub_models.errors import CheckpointError
 
@@ -148,6 +148,39 @@ def match(
         raise CheckpointError(f"weight {extra[0]!r} is not part of the model{_more(extra)}")
     loaded = tuple(names[name] for name in fitted)
     return fitted, LoadReport(loaded, tuple(reinitialised), tuple(missing))
+
+
+def fit(
+    module: nn.Module,
+    found: Mapping[str, Tensor],
+    names: Mapping[str, str],
+    *,
+    new_head: bool = False,
+) -> LoadReport:
+    """Load the tensors of a file into a classifier, strictly.
+
+    Args:
+        module: On the meta device it takes the tensors themselves, so that nothing is initialised
+            or copied twice.
+        found: The file's tensors, by the file's names.
+        names: Name in memory -> name in the file.
+        new_head: Leave the head as it is, whatever the file holds.
+
+    Returns:
+        What became of every weight.
+
+    Raises:
+        CheckpointError: As `match`.
+    """
+    state = module.state_dict()
+    fitted, report = match(found, state, names, new_head=new_head)
+    kept = {  # on the meta device only counters can be left over
+        name: torch.zeros_like(tensor, device="cpu") if tensor.is_meta else tensor
+        for name, tensor in state.items()
+        if name not in fitted
+    }
+    module.load_state_dict(fitted | kept, assign=any(t.is_meta for t in state.values()))
+    return report
 
 
 def _same_shape(name: str, found: Tensor, expected: Tensor) -> Tensor:

@@ -52,8 +52,6 @@ def test_its_card_says_start_photographs_size_time_and_both_accuracies(folder: P
 
 
 def test_the_accuracies_are_those_we_promise() -> None:
-    results = {
-        folder.name: json.loads((folder / "results.json").read_text()) for folder in FOLDERS
-    }
+    results = {folder.name: json.loads((folder / "results.json").read_text()) for folder in FOLDERS}
     assert results["mobilenetv2-100-cats-vs-dogs"]["test"]["accuracy"] >= 0.965
     assert results["resnet18-cats-vs-dogs"]["validation"]["accuracy"] >= 0.80

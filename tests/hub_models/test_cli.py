@@ -10,7 +10,7 @@ from hub_models import ImageClassifier, __version__
 from hub_models.cli import main
 from tests import pictures
 from tests.hub_server import HubServer
-from tests.processes import COMMAND, run
+from tests.processes import COMMAND, run, run_measured
 
 Captured = pytest.CaptureFixture[str]
 
@@ -215,3 +215,14 @@ def test_help_does_not_wait_for_pytorch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.returncode == 0
+
+
+def test_pictures_that_cannot_be_read_are_answered_before_pytorch_is_loaded(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "bomb.png"
+    path.write_bytes(pictures.png_bomb(20_000))
+    done, peak_mb = run_measured([COMMAND, "classify", path, "--model", tiny_folder])
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "bomb.png: " in done.stderr
+    assert peak_mb < 150

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from hub_models import ConfigError, ModelConfig, PreprocessConfig
-from hub_models.config import INTERPOLATIONS, MAX_LABELS, parse_config, render_config
+from hub_models.config import INTERPOLATIONS, MAX_LABELS
+from hub_models.config_json import parse_config, render_config
 
 PLAIN = ModelConfig(
     architecture="resnet18",
