@@ -39,9 +39,25 @@ def rank(
         CheckpointError: If a logit is NaN or infinite, as damaged weights give.
     """
     assert logits.shape == (len(label_names),), (logits.shape, len(label_names))
-    if not np.isfinite(logits).all():
-        raise CheckpointError("the model's logits hold NaN or infinity: its weights are damaged")
-    exponentials = np.exp(logits.astype(np.float64) - logits.max())
-    probabilities = exponentials / exponentials.sum()  # (C,)
+    probabilities = softmax(logits)  # (C,)
     order = np.argsort(-probabilities, kind="stable")[:top]
     return [Prediction(label_names[i], float(probabilities[i])) for i in order]
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Turn logits into probabilities.
+
+    Args:
+        logits: Shape (..., C), any scale.
+
+    Returns:
+        The same shape, 0 to 1; over the last axis they add up to 1.
+
+    Raises:
+        CheckpointError: If a logit is NaN or infinite, as damaged weights give.
+    """
+    if not np.isfinite(logits).all():
+        raise CheckpointError("the model's logits hold NaN or infinity: its weights are damaged")
+    exponentials = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
+    probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return probabilities
