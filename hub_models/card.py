@@ -29,6 +29,20 @@ _ORIGIN_ROWS: Final = {
     "command": "Command",
     "commit": "Commit of the training code",
 }
+# What results may say beside the accuracy, and of each class: titles and formats in order.
+_SCORES: Final = {
+    "macro_f1": ("macro F1", "{:.4f}"),
+    "auc": ("AUC", "{:.4f}"),
+    "ece": ("calibration error (ECE)", "{:.2%}"),
+    "temperature": ("temperature", "{:.2f}"),
+    "ece_calibrated": ("ECE at that temperature", "{:.2%}"),
+}
+_CLASS_SCORES: Final = {
+    "support": ("photographs", "{:,}"),
+    "precision": ("precision", "{:.2%}"),
+    "recall": ("recall", "{:.2%}"),
+    "f1": ("F1", "{:.4f}"),
+}
 
 
 def render_card(config: ModelConfig, name: str) -> str:
@@ -47,6 +61,8 @@ def render_card(config: ModelConfig, name: str) -> str:
         _what_it_is(config),
         _how_made(config.origin),
         _results(config.results),
+        _scores(config.results),
+        *_classes(config),
         _usage(name),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -141,6 +157,48 @@ def _results(results: Mapping[str, Mapping[str, Any]]) -> str:
     if command:
         lines += ["", f"Measured by `{command}`."]
     return "\n".join(lines)
+
+
+def _scores(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """Write what was measured beside the accuracy, as far as it was."""
+    rows = [
+        [split, *_numbers(numbers, _SCORES)]
+        for split, numbers in results.items()
+        if numbers.keys() & _SCORES.keys()
+    ]
+    return _table(["split", *(title for title, _ in _SCORES.values())], rows) if rows else ""
+
+
+def _classes(config: ModelConfig) -> list[str]:
+    """Write a table of classes and one of confusions for each split that has them."""
+    labels = [_cell(label) for label in config.label_names]
+    sections = []
+    for split, numbers in config.results.items():
+        scores = [
+            [_cell(row["label"]), *_numbers(row, _CLASS_SCORES)]
+            for row in numbers.get("per_class", [])
+        ]
+        if scores:
+            titles = ["class", *(title for title, _ in _CLASS_SCORES.values())]
+            sections.append(f"### By class, {split}\n\n{_table(titles, scores)}")
+        counts = numbers.get("confusion", [])
+        if counts and len(counts) == len(labels):
+            rows = [
+                [label, *(f"{count:,}" for count in row)]
+                for label, row in zip(labels, counts, strict=True)
+            ]
+            titles = ["was", *(f"said {label}" for label in labels)]
+            sections.append(f"### Confusion, {split}\n\n{_table(titles, rows)}")
+    return sections
+
+
+def _numbers(numbers: Mapping[str, Any], columns: Mapping[str, tuple[str, str]]) -> list[str]:
+    return [form.format(numbers[k]) if k in numbers else "" for k, (_, form) in columns.items()]
+
+
+def _table(titles: list[str], rows: list[list[str]]) -> str:
+    lines = [f"| {' | '.join(cells)} |" for cells in (titles, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(titles), *lines[1:]])
 
 
 def _usage(name: str) -> str:

@@ -14,7 +14,11 @@ STEMS: Final = ("imagenet", "small")
 MAX_LABELS: Final = 100_000
 MAX_SIDE: Final = 4096  # of resize and crop, in pixels
 
-_MEASURED_KEYS: Final = frozenset({"accuracy", "accuracy_low", "accuracy_high", "images"})
+_CLASS_KEYS: Final = ("precision", "recall", "f1", "support")  # of each class in `per_class`
+_MEASURED_KEYS: Final = frozenset({
+    "accuracy", "accuracy_low", "accuracy_high", "images", "macro_f1", "auc", "ece", "temperature",
+    "ece_calibrated",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ class ModelConfig:
         drop_rate: Dropout before the classifier, 0 to 1; active in training only.
         stem: "imagenet", or "small" for images under about 64 px.
         origin: How the weights were made: flat, JSON values; shown on the card.
-        results: Measured numbers by split, {"test": {"accuracy": 0.97, "images": 1400}}.
+        results: Measured numbers by split, {"test": {"accuracy": 0.97, "images": 1400}};
+            `per_class` holds one object per class, `confusion` a row of counts for each.
     """
 
     architecture: str
@@ -92,6 +97,8 @@ class ModelConfig:
         for split, numbers in self.results.items():
             for key in sorted(_MEASURED_KEYS & numbers.keys()):
                 check_number(numbers[key], f"results.{split}.{key}")
+            _check_classes(numbers.get("per_class", []), f"results.{split}.per_class")
+            _check_square(numbers.get("confusion", []), f"results.{split}.confusion")
 
 
 def check_labels(label_names: tuple[str, ...]) -> None:
@@ -133,6 +140,28 @@ def check_number(value: object, where: str) -> float:
     if not abs(value) <= sys.float_info.max:
         raise ConfigError(f"{where} must be a finite number, not {abbreviated(value)}")
     return float(value)
+
+
+def _check_classes(rows: object, where: str) -> None:
+    """Refuse what is not a list of class scores."""
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise ConfigError(f"{where} must be a list of objects, not {abbreviated(rows)}")
+    for number, row in enumerate(rows):
+        if not isinstance(row.get("label"), str):
+            raise ConfigError(f"{where}[{number}].label must be a class name")
+        for key in _CLASS_KEYS:
+            check_number(row.get(key), f"{where}[{number}].{key}")
+
+
+def _check_square(rows: object, where: str) -> None:
+    """Refuse what is not a square of numbers."""
+    if not isinstance(rows, list) or not all(
+        isinstance(row, list) and len(row) == len(rows) for row in rows
+    ):
+        raise ConfigError(f"{where} must be as many lists as each has numbers")
+    for row in rows:
+        for count in row:
+            check_number(count, where)
 
 
 def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:

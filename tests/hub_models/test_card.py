@@ -75,6 +75,53 @@ def test_a_number_that_was_not_measured_is_left_blank(numbers: dict[str, float])
     assert (ModelCard(text).data.eval_results is not None) == ("accuracy" in numbers)
 
 
+DETAILED = replace(
+    MEASURED,
+    label_names=("cat", "d|og"),
+    results={
+        "validation": {"accuracy": 0.9, "macro_f1": 0.91234, "auc": 0.98765, "ece": 0.0312},
+        "test": {
+            "accuracy": 0.75,
+            "ece": 0.05,
+            "temperature": 1.234,
+            "ece_calibrated": 0.0102,
+            "per_class": [
+                {"label": "cat", "precision": 0.8, "recall": 0.75, "f1": 0.7742, "support": 1200},
+                {"label": "d|og", "precision": 0.5, "recall": 1, "f1": 0.6667, "support": 4},
+            ],
+            "confusion": [[900, 300], [0, 4]],
+        },
+    },
+)
+
+
+def test_scores_stand_in_one_table_and_what_is_not_known_is_blank() -> None:
+    text = render_card(DETAILED, "cats")
+    assert "| validation | 0.9123 | 0.9877 | 3.12% |  |  |" in text
+    assert "| test |  |  | 5.00% | 1.23 | 1.02% |" in text
+    assert "macro F1" not in render_card(MEASURED, "cats")
+
+
+def test_classes_and_confusion_are_shown_for_the_split_that_has_them() -> None:
+    text = render_card(DETAILED, "cats")
+    _, classes = text.split("### By class, test\n\n")
+    assert classes.startswith(
+        "| class | photographs | precision | recall | F1 |\n|---|---|---|---|---|\n"
+        "| cat | 1,200 | 80.00% | 75.00% | 0.7742 |\n"
+        "| d\\|og | 4 | 50.00% | 100.00% | 0.6667 |\n"
+    )
+    assert (
+        "### Confusion, test\n\n| was | said cat | said d\\|og |\n|---|---|---|\n"
+        "| cat | 900 | 300 |\n| d\\|og | 0 | 4 |\n"
+    ) in text
+    assert "validation\n\n| class" not in text
+
+
+def test_a_confusion_of_other_labels_is_not_shown() -> None:
+    text = render_card(replace(DETAILED, label_names=("a", "b", "c")), "cats")
+    assert "### Confusion" not in text
+
+
 def test_a_local_data_set_is_not_linked_as_one_of_the_hub() -> None:
     text = render_card(replace(MEASURED, origin={"dataset": "./my photos"}), "cats")
     data = ModelCard(text).data

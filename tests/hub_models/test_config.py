@@ -190,6 +190,39 @@ BROKEN = {
     "results.test": (_sets("hub_models.results.test", 0.9), "hub_models.results.test must be"),
     "accuracy text": (_sets("hub_models.results.test.accuracy", "97"), "results.test.accuracy"),
     "images text": (_sets("hub_models.results.test.images", "many"), "results.test.images"),
+    "auc text": (_sets("hub_models.results.test.auc", "high"), "results.test.auc"),
+    "temperature null": (_sets("hub_models.results.test.temperature", None), "test.temperature"),
+    "per_class text": (
+        _sets("hub_models.results.test.per_class", "all"),
+        "results.test.per_class must be a list of objects",
+    ),
+    "per_class of text": (
+        _sets("hub_models.results.test.per_class", ["cat"]),
+        "results.test.per_class must be a list of objects",
+    ),
+    "class without label": (
+        _sets("hub_models.results.test.per_class", [{"f1": 1}]),
+        "results.test.per_class[0].label must be a class name",
+    ),
+    "class without recall": (
+        _sets(
+            "hub_models.results.test.per_class",
+            [{"label": "cat", "precision": 1, "f1": 1, "support": 1}],
+        ),
+        "results.test.per_class[0].recall must be a number",
+    ),
+    "confusion text": (
+        _sets("hub_models.results.test.confusion", "little"),
+        "results.test.confusion must be as many lists as each has numbers",
+    ),
+    "confusion not square": (
+        _sets("hub_models.results.test.confusion", [[1, 2], [3]]),
+        "results.test.confusion must be as many lists as each has numbers",
+    ),
+    "confusion of text": (
+        _sets("hub_models.results.test.confusion", [["1"]]),
+        "results.test.confusion must be a number",
+    ),
 }
 
 
