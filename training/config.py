@@ -1,43 +1,79 @@
-"""A recipe: every choice of one fine-tuning run, from a TOML file and the command line."""
+"""A recipe: every choice of one fine-tuning run, checked."""
 
-import argparse
 import difflib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
 import tomli_w
 
-from hub_models.config import INTERPOLATIONS, PreprocessConfig
-from hub_models.errors import ConfigError
+from hub_models.config import INTERPOLATIONS, STEMS, PreprocessConfig
+from hub_models.errors import ConfigError, named
 from hub_models.model import FREEZE_MODES
+from training.sampler import MIN_IMAGES
 
-OPTIMIZERS: Final = ("adamw", "sgd")
-_CHOICES: Final = {
+CHOICES: Final = {
+    "stem": STEMS,
     "freeze": FREEZE_MODES,
-    "optimizer": OPTIMIZERS,
     "interpolation": INTERPOLATIONS,
+    "crop": ("random_resized", "random", "center"),
+    "optimizer": ("adam", "adamw", "sgd", "rmsprop"),
+    "schedule": ("cosine", "step", "one_cycle", "plateau", "constant"),
+    "class_weights": ("none", "balanced"),
 }
+_AUGMENTATION: Final = (
+    "image_size",
+    "crop_pct",
+    "interpolation",
+    "crop",
+    "crop_scale_min",
+    "crop_ratio_max",
+    "random_sizes",
+    "flip",
+    "rotation",
+    "colour_jitter",
+    "rand_augment",
+    "random_erasing",
+    "seed",
+)
 _RANGES: Final = {
     "validation_fraction": (0.001, 0.9),
     "workers": (0, 256),
     "image_size": (8, 4096),
     "eval_size": (0, 4096),
+    "image_size_start": (0, 4096),
     "crop_pct": (0.1, 1),
+    "views": (0, 1000),
     "crop_scale_min": (0.01, 1),
     "crop_ratio_max": (1, 10),
     "flip": (0, 1),
+    "rotation": (0, 180),
     "colour_jitter": (0, 1),
+    "rand_augment": (0, 30),
+    "random_erasing": (0, 1),
+    "mixup": (0, 100),
+    "cutmix": (0, 100),
     "learning_rate": (0, 100),
     "head_learning_rate": (0, 100),
     "weight_decay": (0, 10),
     "momentum": (0, 0.9999),
+    "clip_norm": (0, 1e9),
     "epochs": (1, 100_000),
     "batch_size": (1, 1_000_000),
-    "warmup_epochs": (0, 1000),
+    "micro_batches": (1, 10_000),
+    "warmup_epochs": (0, 100_000),
+    "eta_min": (0, 100),
+    "step_size": (0.001, 100_000),
+    "gamma": (0.0001, 1),
+    "patience": (0, 100_000),
+    "early_stopping": (0, 100_000),
+    "freeze_epochs": (0, 100_000),
     "label_smoothing": (0, 0.9999),
+    "ema_decay": (0, 0.999999),
+    "average_best": (0, 100),
+    "save_every": (0, 1_000_000_000),
     "seed": (0, 2**31 - 1),
 }
 
@@ -46,7 +82,7 @@ _RANGES: Final = {
 class Recipe:
     """Every choice of a run; the defaults are what a newcomer with internet wants.
 
-    Keys stand in the order of the work: data, model, augmentation, optimisation, card.
+    Keys stand in the order of the work: data, model, augmentation, optimisation, run, card.
     """
 
     data: str = "microsoft/cats_vs_dogs"  # hub id, data set folder, or folder of class folders
@@ -60,29 +96,52 @@ class Recipe:
     weights: str = "imagenet"  # "imagenet", "none", a folder or a repo_id
     stem: str = "imagenet"  # "small" for images under about 64 px
     freeze: str = "head"  # what trains: "head", "last_stage"; "none" freezes nothing
+    freeze_epochs: int = 0  # then open everything; 0: stay frozen
     freeze_batch_norm: bool = False  # keep running statistics even where the weights train
     image_size: int = 224  # side in training, px
+    image_size_start: int = 0  # progressive resizing: the first epoch's side, px; 0: off
     eval_size: int = 0  # side in evaluation and in the published model; 0: image_size
     crop_pct: float = 0.875  # evaluation keeps this share of the resized shorter side
     interpolation: str = "bilinear"
 
-    crop_scale_min: float = 0.35  # smallest share of the picture a random crop keeps
-    crop_ratio_max: float = 1.3333  # widest aspect ratio of a random crop, and its inverse
+    views: int = 0  # fixed random views of each image, one an epoch in turn; 0: ever new ones
+    cache_features: bool = False  # compute the frozen backbone's features of the views once
+    crop: str = "random_resized"  # or "random" after resizing the shorter side, or "center"
+    crop_scale_min: float = 0.35  # random_resized: smallest share of the picture a crop keeps
+    crop_ratio_max: float = 1.3333  # random_resized: widest aspect ratio, and its inverse
+    random_sizes: tuple[int, ...] = ()  # random: shorter sides to choose from; else by crop_pct
     flip: float = 0.5  # probability of a left-right flip
+    rotation: float = 0.0  # up to this many degrees either way
     colour_jitter: float = 0.2  # brightness, contrast and saturation, ± this share
+    rand_augment: int = 0  # magnitude of RandAugment's two operations; 0: off
+    random_erasing: float = 0.0  # probability of erasing a rectangle
+    mixup: float = 0.0  # alpha; 0: off
+    cutmix: float = 0.0  # alpha; 0: off; with mixup, each step draws one of the two
 
-    optimizer: str = "adamw"  # or "sgd": Nesterov momentum
+    optimizer: str = "adamw"  # adam, adamw, sgd (Nesterov), rmsprop
     learning_rate: float = 1e-3
     head_learning_rate: float = 0.0  # 0: as learning_rate
     weight_decay: float = 0.01  # not on biases and batch norms
-    momentum: float = 0.9  # sgd only
+    momentum: float = 0.9  # sgd and rmsprop
+    clip_norm: float = 0.0  # of all gradients together; 0: off
     epochs: int = 5
-    batch_size: int = 64  # images per optimiser step, over all processes
-    warmup_epochs: float = 0.5  # linear, then cosine to 0
+    batch_size: int = 64  # images per optimiser step, over all processes and micro-batches
+    micro_batches: int = 1  # gradient accumulation: parts of a step, one after the other
+    schedule: str = "cosine"  # step, one_cycle, plateau, constant
+    warmup_epochs: float = 0.5  # linear; one_cycle: the rising part, 0 for 30 % of the run
+    eta_min: float = 0.0  # no schedule goes below this rate
+    step_size: float = 1.0  # step: epochs between two drops
+    gamma: float = 0.1  # step and plateau: a drop multiplies the rates by this
+    patience: int = 2  # plateau: epochs without a better accuracy before a drop
+    early_stopping: int = 0  # stop after so many epochs without a better accuracy; 0: off
     label_smoothing: float = 0.1
+    class_weights: str = "none"  # "balanced": each class counts the same, however few its images
+    ema_decay: float = 0.0  # the moving average of the weights is what is measured and saved
+    average_best: int = 0  # try the mean of the best so many epochs' weights at the end
     seed: int = 0
     compile: bool = False  # torch.compile: pays off after some hundred steps
     channels_last: bool = False  # memory layout; faster for MobileNet on CPUs
+    save_every: int = 200  # optimiser steps between two states to resume from; 0: epochs only
 
     dataset_name: str = ""  # the rest is for the card; empty: `data`
     start: str = ""  # what the weights started from, in words
@@ -97,17 +156,69 @@ class Recipe:
             value = getattr(self, key)
             if not least <= value <= most:
                 raise ConfigError(f"{key} must be from {least:g} to {most:g}, not {value}")
-        for key, choices in _CHOICES.items():
+        for key, choices in CHOICES.items():
             value = getattr(self, key)
             if value not in choices:
                 raise ConfigError(f"{key} must be one of {', '.join(choices)}, not {value!r}")
-        if 0 < self.eval_size < 8:
-            raise ConfigError(f"eval_size must be 0 or at least 8, not {self.eval_size}")
-        if self.freeze != "none" and self.weights == "none":
-            raise ConfigError(
+        for is_impossible, sentence in self._combinations():
+            if is_impossible:
+                raise ConfigError(sentence)
+
+    def _combinations(self) -> list[tuple[bool, str]]:
+        """List what cannot be, or cannot be together."""
+        return [
+            (
+                self.freeze != "none" and self.weights == "none",
                 f"freeze = {self.freeze!r} with weights = 'none' would freeze random numbers; "
-                "freeze = 'none' trains the whole network"
-            )
+                "freeze = 'none' trains the whole network",
+            ),
+            (
+                self.freeze == "none" and self.freeze_epochs > 0,
+                "freeze_epochs needs freeze = 'head' or 'last_stage'",
+            ),
+            (
+                self.freeze_epochs >= self.epochs,
+                "freeze_epochs must be under epochs: nothing would be opened; use 0",
+            ),
+            (0 < self.eval_size < 8, f"eval_size must be 0 or at least 8, not {self.eval_size}"),
+            (
+                self.image_size_start > self.image_size,
+                "image_size_start must be at most image_size",
+            ),
+            (
+                bool(self.random_sizes) and self.crop != "random",
+                "random_sizes needs crop = 'random'",
+            ),
+            (
+                any(size < self.image_size for size in self.random_sizes),
+                "random_sizes must be at least image_size each",
+            ),
+            (
+                self.warmup_epochs >= self.epochs and self.schedule != "constant",
+                "warmup_epochs must be under epochs",
+            ),
+            (
+                self.cache_features and (self.freeze != "head" or self.freeze_epochs > 0),
+                "cache_features needs freeze = 'head' throughout: a backbone that trains has no "
+                "fixed features",
+            ),
+            (
+                self.cache_features and not self.views,
+                "cache_features needs views of at least 1: new views every epoch have no end",
+            ),
+            (
+                self.cache_features and (self.mixup > 0 or self.cutmix > 0),
+                "cache_features mixes no images: mixup and cutmix must be 0",
+            ),
+            (
+                self.views > 0 and self.image_size_start > 0,
+                "views are of one size: image_size_start must be 0",
+            ),
+            (
+                self.batch_size < MIN_IMAGES * self.micro_batches,
+                f"batch_size must be at least {MIN_IMAGES} images per micro-batch",
+            ),
+        ]
 
     def preprocess(self, weights: PreprocessConfig) -> PreprocessConfig:
         """Say what images go through in evaluation.
@@ -127,6 +238,25 @@ class Recipe:
             crop_mode="center",
         )
 
+    def size_in(self, epoch: int) -> int:
+        """Give the side of training images in an epoch: a multiple of 32 px on the way up.
+
+        Args:
+            epoch: Counted from 0.
+
+        Returns:
+            Pixels; `image_size` from two thirds of the run on.
+        """
+        share = min(1.0, epoch / max(1.0, 2 / 3 * (self.epochs - 1)))
+        if not self.image_size_start or share == 1.0:
+            return self.image_size
+        size = self.image_size_start + share * (self.image_size - self.image_size_start)
+        return max(self.image_size_start, int(size) // 32 * 32)
+
+    def augmentation(self) -> dict[str, Any]:
+        """Give the keys that decide what a view of an image is."""
+        return {key: getattr(self, key) for key in _AUGMENTATION}
+
     def render(self) -> str:
         """Write the recipe as TOML, every key with its value."""
         return tomli_w.dumps(asdict(self))
@@ -145,51 +275,14 @@ def read_recipe(path: Path | None, overrides: Mapping[str, Any]) -> Recipe:
     Raises:
         ConfigError: If the file cannot be read, a key is not known, or a value is wrong.
     """
-    content: dict[str, Any] = {}
-    if path is not None:
-        try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(f"{path}: not a readable recipe ({error})") from error
+    if path is None:
+        return Recipe(**_typed(overrides))
     try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: not a readable recipe ({error})") from error
+    with named(path):
         return Recipe(**_typed({**content, **overrides}))
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}" if path else str(error)) from error
-
-
-def recipe_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give a parser one `--key value` per key of the recipe.
-
-    Args:
-        parser: Gets the options; a key that is not typed is absent from the result.
-    """
-    for field in fields(Recipe):
-        kind = _boolean if isinstance(field.default, bool) else type(field.default)
-        parser.add_argument(
-            f"--{field.name}",
-            type=kind,
-            default=argparse.SUPPRESS,
-            metavar="VALUE",
-            choices=_CHOICES.get(field.name),
-            help=f"(default: {field.default!r})",
-        )
-
-
-def typed_command(arguments: Sequence[str]) -> str:
-    """Write the command of a run for its card, the places on this machine replaced by words.
-
-    Args:
-        arguments: What was typed after the script's name.
-
-    Returns:
-        One line, such as "accelerate launch training/finetune.py --data DATA --out OUT".
-    """
-    words: list[str] = []
-    for word in arguments:
-        hidden = words[-1:] in (["--data"], ["--out"], ["--weights"])
-        hidden = hidden and word not in ("imagenet", "none")
-        words.append(words[-1].removeprefix("--").upper() if hidden else word)
-    return " ".join(["accelerate launch training/finetune.py", *words])
 
 
 def _typed(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,8 +294,11 @@ def _typed(content: Mapping[str, Any]) -> dict[str, Any]:
         kind = kinds[key]
         if kind is float and type(value) is int:
             value = float(value)
+        if kind is tuple and isinstance(value, list) and all(type(v) is int for v in value):
+            value = tuple(value)
         if type(value) is not kind:
-            raise ConfigError(f"{key} must be of type {kind.__name__}, not {value!r}")
+            what = "a list of whole numbers" if kind is tuple else f"of type {kind.__name__}"
+            raise ConfigError(f"{key} must be {what}, not {value!r}")
         typed[key] = value
     return typed
 
@@ -210,9 +306,3 @@ def _typed(content: Mapping[str, Any]) -> dict[str, Any]:
 def _suggestion(key: str, known: list[str]) -> str:
     close = difflib.get_close_matches(key, known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(known)}"
-
-
-def _boolean(text: str) -> bool:
-    if text not in ("true", "false"):
-        raise argparse.ArgumentTypeError(f"true or false, not {text!r}")
-    return text == "true"

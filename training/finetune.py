@@ -8,15 +8,10 @@ microsoft/cats_vs_dogs.
 """
 
 import argparse
-import json
-import os
-import platform
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from importlib.metadata import version
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +24,13 @@ from accelerate.utils import broadcast_object_list, set_seed
 
 from hub_models import ImageClassifier
 from hub_models.errors import ConfigError, HubModelsError
-from training.config import Recipe, read_recipe, recipe_arguments, typed_command
+from training.command_line import recipe_arguments, typed_command
+from training.config import Recipe, read_recipe
 from training.data import Data, find_unreadable, load_data
-from training.loop import set_up
-from training.metrics import Evaluation, append_line
+from training.interrupt import Interrupt
+from training.loop import Training, evaluation, set_up
+from training.metrics import Evaluation
+from training.run_folder import METRICS_FILE, describe_run, make_origin, write_metrics
 from training.state import Progress, load_state, save_state
 
 
@@ -43,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What was typed after its name; the process's own if None.
 
     Returns:
-        0 done, 1 an error said in one sentence on stderr; wrong usage exits with 2.
+        0 done, 1 an error said in one sentence on stderr, 128 + n when signal n stopped it; wrong
+        usage exits with 2.
     """
     typed = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(
@@ -55,56 +54,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(parser.parse_args(typed))
     try:
         path, resume = options.pop("recipe"), options.pop("resume")
-        finetune(read_recipe(path, options), command=typed_command(typed), resume=resume)
+        recipe = read_recipe(path, options)
+        with Interrupt() as interrupt:
+            finetune(recipe, typed_command(typed), interrupt, resume=resume)
     except (HubModelsError, FloatingPointError) as error:
         print(f"finetune: {error}", file=sys.stderr)
         return 1
-    return 0
+    return 0 if interrupt.received is None else 128 + interrupt.received
 
 
-def finetune(recipe: Recipe, *, command: str, resume: bool = False) -> None:
+def finetune(recipe: Recipe, command: str, interrupt: Interrupt, *, resume: bool = False) -> None:
     """Run a recipe, from data to checkpoint folder.
 
     Args:
         recipe: Every choice.
         command: How it was asked for, for the card.
-        resume: Continue after the last epoch whose state is in recipe.out.
+        interrupt: Asked after every step; a run that is interrupted saves its state first.
+        resume: Continue at the last step whose state is in recipe.out.
 
     Raises:
         HubModelsError: If data, weights or recipe cannot be used.
         FloatingPointError: If the loss becomes NaN or infinite.
     """
     accelerator = Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
-    if recipe.batch_size % accelerator.num_processes:
-        raise ConfigError(f"batch_size must be a multiple of {accelerator.num_processes} processes")
     out = Path(recipe.out)
-    state = _open_run(out, resume=resume)
+    state, progress = _open_run(out, accelerator, resume=resume)
     set_seed(recipe.seed)
     data = _load_data(recipe, accelerator)
     training = set_up(accelerator, recipe, data, _make_model(recipe, data))
-    progress = Progress()
+    origin = dict(training.model.config.origin) | make_origin(recipe, data, command)
     if state is not None:
         training.load_state_dict(state)
-        progress = Progress(**state["progress"])
-    origin = dict(training.model.config.origin) | _origin(recipe, data, command)
     if accelerator.is_main_process:
-        _describe_run(out, recipe, data)
+        describe_run(out, recipe, data)
+        write_metrics(out, progress.rows)
 
-    while progress.epoch < recipe.epochs:
-        started = time.monotonic()
-        fit = training.train_epoch(progress.epoch)
-        trained = time.monotonic()
-        validation = training.validate()
-        progress.add(validation.accuracy, time.monotonic() - started)
-        if accelerator.is_main_process:
-            if progress.best_epoch == progress.epoch:
-                origin |= progress.as_origin()
-                _save_best(out, training.model, origin, validation)
-            save_state(out / "state", training.state_dict() | {"progress": asdict(progress)})
-            row = _row(fit, validation, progress, fit.images / (trained - started))
-            append_line(out / "metrics.jsonl", row)
-            print("  ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
-        accelerator.wait_for_everyone()
+    run = _Run(training, progress, out, origin, interrupt)
+    while progress.epoch < recipe.epochs and not run.is_stale():
+        if not run.epoch():
+            accelerator.print(f"stopped; --resume continues {out}")
+            return
+    run.average()
     accelerator.print(
         f"best: epoch {progress.best_epoch}, validation accuracy {progress.best_accuracy:.2%}; "
         f"{out / 'checkpoint'}"
@@ -112,13 +102,114 @@ def finetune(recipe: Recipe, *, command: str, resume: bool = False) -> None:
     accelerator.end_training()
 
 
-def _open_run(out: Path, *, resume: bool) -> dict[str, Any] | None:
+class _Run:
+    """The epochs of a run and what is written after each; only the main process writes."""
+
+    def __init__(
+        self,
+        training: Training,
+        progress: Progress,
+        out: Path,
+        origin: dict[str, Any],
+        interrupt: Interrupt,
+    ) -> None:
+        self.training = training
+        self.progress = progress
+        self.out = out
+        self.origin = origin
+        self.interrupt = interrupt
+        self.since = time.monotonic()
+
+    def epoch(self) -> bool:
+        """Train, measure and save one epoch; False if the run is to stop."""
+        training, progress = self.training, self.progress
+        if not training.train_epoch(progress, self._after_step):
+            return False
+        fit = evaluation(progress.totals)
+        rates = training.schedule.rates()
+        measured = training.validate()
+        progress.end_epoch(measured.accuracy)
+        training.schedule.measured(measured.accuracy)
+        training.remember(measured.accuracy, progress.epoch)
+        self._count_seconds()
+        row = _row(progress, fit, measured, rates)
+        progress.rows.append(row)
+        if progress.best_epoch == progress.epoch:
+            self._save_checkpoint(measured, progress.as_origin())
+        self._save_state()
+        if training.accelerator.is_main_process:
+            write_metrics(self.out, progress.rows)
+            print("  ".join(f"{k} {_shown(v)}" for k, v in row.items()), flush=True)
+        training.accelerator.wait_for_everyone()
+        return not self._is_interrupted()
+
+    def is_stale(self) -> bool:
+        """Tell whether early stopping ends the run."""
+        limit = self.training.recipe.early_stopping
+        return limit > 0 and self.progress.stale_epochs >= limit
+
+    def average(self) -> None:
+        """Save the mean of the best epochs' weights where it is the best of all."""
+        if len(self.training.best) < 2:
+            return
+        epochs = sorted(epoch for _, epoch, _ in self.training.best)
+        measured = self.training.average_of_best()
+        self.training.accelerator.print(
+            f"mean of the epochs {epochs}: validation accuracy {measured.accuracy:.2%}"
+        )
+        if measured.accuracy > self.progress.best_accuracy:
+            self.progress.best_accuracy = measured.accuracy
+            said = {"averaged_epochs": ", ".join(map(str, epochs))}
+            self._save_checkpoint(measured, self.progress.as_origin() | said)
+
+    def _after_step(self, progress: Progress) -> bool:
+        every = self.training.recipe.save_every
+        must_stop = self._is_interrupted()
+        if must_stop or (every and progress.step % every == 0):
+            self._count_seconds()
+            self._save_state()
+        return must_stop
+
+    def _is_interrupted(self) -> bool:
+        """Agree over all processes, so that they stop at the same step."""
+        received = self.interrupt.received is not None
+        accelerator = self.training.accelerator
+        if accelerator.num_processes == 1:
+            return received
+        flag = torch.tensor(float(received), device=accelerator.device)
+        return bool(accelerator.reduce(flag, "sum").item())
+
+    def _count_seconds(self) -> None:
+        now = time.monotonic()
+        self.progress.seconds += now - self.since
+        self.since = now
+
+    def _save_state(self) -> None:
+        if self.training.accelerator.is_main_process:
+            save_state(self.out / "state", self.training.state_dict(), self.progress)
+
+    def _save_checkpoint(self, measured: Evaluation, reached: dict[str, Any]) -> None:
+        model = self.training.model
+        results = {"validation": measured.as_results()}
+        model.config = replace(model.config, origin=self.origin | reached, results=results)
+        if self.training.accelerator.is_main_process:
+            self.training.result.save_pretrained(self.out / "checkpoint")
+
+
+def _open_run(
+    out: Path, accelerator: Accelerator, *, resume: bool
+) -> tuple[dict[str, Any] | None, Progress]:
     """Read the state to resume from; refuse to write over a run that was not to be resumed."""
-    if resume:
-        return load_state(out / "state")
-    if (out / "metrics.jsonl").exists():
-        raise ConfigError(f"{out} holds a run; --resume continues it, --out FOLDER keeps it")
-    return None
+    if not resume:
+        if (out / METRICS_FILE).exists():
+            raise ConfigError(f"{out} holds a run; --resume continues it, --out FOLDER keeps it")
+        accelerator.wait_for_everyone()  # all have looked before the main process writes
+        return None, Progress()
+    state, progress, damaged = load_state(out / "state")
+    for name in damaged:
+        accelerator.print(f"{out / 'state' / name} is damaged: using the state before it")
+    accelerator.print(f"resuming at epoch {progress.epoch + 1}, step {progress.step + 1}")
+    return state, progress
 
 
 def _load_data(recipe: Recipe, accelerator: Accelerator) -> Data:
@@ -155,79 +246,22 @@ def _make_model(recipe: Recipe, data: Data) -> ImageClassifier:
     return model
 
 
-def _save_best(
-    out: Path, model: ImageClassifier, origin: dict[str, Any], validation: Evaluation
-) -> None:
-    results = {"validation": validation.as_results()}
-    model.config = replace(model.config, origin=origin, results=results)
-    model.save_pretrained(out / "checkpoint")
-
-
-def _describe_run(out: Path, recipe: Recipe, data: Data) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "config.toml").write_text(recipe.render(), encoding="utf-8")
-    packages = ("torch", "torchvision", "accelerate", "datasets", "pillow", "numpy")
-    environment = {
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in packages},
-        "commit": _commit(),
-        "images": {name: len(split) for name, split in data.splits.items()},
-        "unreadable": [asdict(bad) for bad in data.unreadable],
-    }
-    (out / "environment.json").write_text(json.dumps(environment, indent=2), encoding="utf-8")
-
-
 def _row(
-    fit: Evaluation, validation: Evaluation, progress: Progress, images_per_second: float
-) -> dict[str, float]:
+    progress: Progress, fit: Evaluation, measured: Evaluation, rates: list[float]
+) -> dict[str, Any]:
     return {
         "epoch": progress.epoch,
         "train_loss": fit.loss,
         "train_accuracy": fit.accuracy,
-        "validation_loss": validation.loss,
-        "validation_accuracy": validation.accuracy,
+        "validation_loss": measured.loss,
+        "validation_accuracy": measured.accuracy,
+        "learning_rate": rates,
         "seconds": progress.seconds,
-        "train_images_per_second": images_per_second,
     }
 
 
-def _origin(recipe: Recipe, data: Data, command: str) -> dict[str, Any]:
-    origin = {
-        "start": recipe.start,
-        "base_model": recipe.base_model,
-        "base_license": recipe.base_license,
-        "license": recipe.license,
-        "trained_part": {"none": "the whole network"}.get(recipe.freeze, recipe.freeze),
-        "dataset": recipe.dataset_name or _public_name(recipe.data),
-        "train_images": len(data.splits["train"]),
-        "dropped_images": len(data.unreadable),
-        "image_size": recipe.image_size,
-        "epochs": recipe.epochs,
-        "hardware": _hardware(),
-        "command": command,
-        "commit": _commit(),
-        "note": recipe.note,
-    }
-    return {key: value for key, value in origin.items() if value != ""}
-
-
-def _public_name(source: str) -> str:
-    """Name a data set without the folders above it, which are nobody's business."""
-    return Path(source).resolve().name if Path(source).is_dir() else source
-
-
-def _hardware() -> str:
-    if torch.cuda.is_available():
-        return f"{torch.cuda.device_count()} × {torch.cuda.get_device_name()}"
-    return f"{os.cpu_count()} CPU cores"
-
-
-def _commit() -> str:
-    try:
-        git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-        return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
+def _shown(value: object) -> str:
+    return f"{value[-1]:.4g}" if isinstance(value, list) else f"{value:.4g}"
 
 
 if __name__ == "__main__":

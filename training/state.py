@@ -1,7 +1,10 @@
-"""The state of a run after an epoch, beside the checkpoint: what `--resume` continues from."""
+"""The state of a run beside its checkpoint: written whole, checked when read, the last two kept."""
 
+import hashlib
+import io
 import os
-from dataclasses import dataclass
+import pickle
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,7 +12,8 @@ import torch
 
 from hub_models.errors import CheckpointError
 
-STATE_FILE: Final = "last.pt"
+KEPT: Final = 2
+_DIGEST_BYTES: Final = 32  # sha256 of the rest, in front of it
 
 
 @dataclass
@@ -18,66 +22,97 @@ class Progress:
 
     Attributes:
         epoch: Epochs finished.
+        step: Optimiser steps finished in the epoch that is going on.
+        totals: Of that epoch so far: right answers, images, summed loss.
         best_accuracy: On validation; -1 before the first evaluation.
         best_epoch: The epoch that reached it, counted from 1.
+        stale_epochs: Epochs since then.
         seconds: Spent so far, resumed parts included.
+        rows: One line of metrics per epoch.
     """
 
     epoch: int = 0
+    step: int = 0
+    totals: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     best_accuracy: float = -1.0
     best_epoch: int = 0
+    stale_epochs: int = 0
     seconds: float = 0.0
+    rows: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, accuracy: float, seconds: float) -> None:
+    def end_epoch(self, accuracy: float) -> None:
         """Count one more epoch.
 
         Args:
             accuracy: On validation after it, 0 to 1.
-            seconds: It took, evaluation included.
         """
         self.epoch += 1
-        self.seconds += seconds
+        self.step = 0
+        self.totals = [0.0, 0.0, 0.0]
+        self.stale_epochs += 1
         if accuracy > self.best_accuracy:
-            self.best_accuracy, self.best_epoch = accuracy, self.epoch
+            self.best_accuracy, self.best_epoch, self.stale_epochs = accuracy, self.epoch, 0
 
     def as_origin(self) -> dict[str, float]:
         """Give what a card says of it."""
         return {"best_epoch": self.best_epoch, "minutes": round(self.seconds / 60, 1)}
 
 
-def save_state(folder: Path, content: dict[str, Any]) -> None:
-    """Write the state, whole or not at all.
+def save_state(folder: Path, content: dict[str, Any], progress: Progress) -> None:
+    """Write a state, whole or not at all, and remove all but the last two.
 
     Args:
-        folder: Made if missing.
+        folder: RUN/state; made if missing.
         content: State dicts and plain values.
+        progress: Names the file, and is saved in it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f"{STATE_FILE}.writing"
+    stream = io.BytesIO()
+    torch.save(content | {"progress": asdict(progress)}, stream)
+    payload = stream.getvalue()
+    path = folder / f"{progress.epoch:05}-{progress.step:07}.state"
+    temporary = path.with_suffix(".writing")
     with open(temporary, "wb") as file:
-        torch.save(content, file)
+        file.write(hashlib.sha256(payload).digest())
+        file.write(payload)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, folder / STATE_FILE)
+    os.replace(temporary, path)
+    for old in sorted(folder.glob("*.state"))[:-KEPT]:
+        old.unlink()
 
 
-def load_state(folder: Path) -> dict[str, Any]:
-    """Read the state `save_state` wrote; it runs no code.
+def load_state(folder: Path) -> tuple[dict[str, Any], Progress, list[str]]:
+    """Read the newest whole state; reading it runs no code.
 
     Args:
         folder: RUN/state.
 
     Returns:
-        What was saved.
+        What was saved, the progress, and the names of damaged files that were passed over.
 
     Raises:
-        CheckpointError: If there is none, or it is damaged.
+        CheckpointError: If there is no state, or none is whole.
     """
-    path = folder / STATE_FILE
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such file: nothing to resume")
+    paths = sorted(folder.glob("*.state"), reverse=True)
+    if not paths:
+        raise CheckpointError(f"{folder}: no state to resume from")
+    damaged: list[str] = []
+    for path in paths:
+        content = path.read_bytes()
+        digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+        if hashlib.sha256(payload).digest() == digest:
+            state: dict[str, Any] = _unpacked(path, payload)
+            return state, Progress(**state.pop("progress")), damaged
+        damaged.append(path.name)
+    raise CheckpointError(f"{folder}: every state is damaged ({', '.join(damaged)})")
+
+
+def _unpacked(path: Path, payload: bytes) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load meets damaged files with errors of many kinds
-        raise CheckpointError(f"{path}: damaged ({error})") from error
-    return content
+        state: dict[str, Any] = torch.load(
+            io.BytesIO(payload), map_location="cpu", weights_only=True
+        )
+    except (RuntimeError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"{path}: written by another version ({error})") from error
+    return state

@@ -6,7 +6,8 @@ import pytest
 
 from hub_models.config import PreprocessConfig
 from hub_models.errors import ConfigError
-from training.config import Recipe, read_recipe, recipe_arguments, typed_command
+from training.command_line import recipe_arguments, typed_command
+from training.config import CHOICES, Recipe, read_recipe
 
 RECIPES = sorted(Path("training/recipes").glob("*.toml"))
 
@@ -44,7 +45,22 @@ def test_a_rendered_recipe_reads_back_as_itself(tmp_path: Path) -> None:
         ("epochs = 0", "epochs must be from 1"),
         ("learning_rate = nan", "learning_rate must be from 0"),
         ("freeze = 'all'", "freeze must be one of head, last_stage, none, not 'all'"),
-        ("optimizer = 'adam'", "optimizer must be one of adamw, sgd"),
+        ("optimizer = 'lion'", "optimizer must be one of adam, adamw, sgd, rmsprop, not 'lion'"),
+        ("random_sizes = [1.5]", "random_sizes must be a list of whole numbers, not [1.5]"),
+        ("freeze_epochs = 9", "freeze_epochs must be under epochs"),
+        ("freeze = 'none'\nfreeze_epochs = 2", "freeze_epochs needs freeze = 'head' or"),
+        ("random_sizes = [256]", "random_sizes needs crop = 'random'"),
+        ("crop = 'random'\nrandom_sizes = [100]", "random_sizes must be at least image_size"),
+        ("image_size_start = 300", "image_size_start must be at most image_size"),
+        ("warmup_epochs = 5", "warmup_epochs must be under epochs"),
+        (
+            "cache_features = true\nviews = 1\nfreeze = 'none'",
+            "cache_features needs freeze = 'head'",
+        ),
+        ("cache_features = true", "cache_features needs views of at least 1"),
+        ("cache_features = true\nviews = 1\nmixup = 0.1", "mixup and cutmix must be 0"),
+        ("views = 2\nimage_size_start = 96", "image_size_start must be 0"),
+        ("micro_batches = 33", "batch_size must be at least 4 images per micro-batch"),
         ("weights = 'none'", "would freeze random numbers"),
         ("eval_size = 4", "eval_size must be 0 or at least 8"),
         ("epochs = ", "not a readable recipe"),
@@ -67,9 +83,10 @@ def test_every_key_can_be_typed() -> None:
     parser = argparse.ArgumentParser()
     recipe_arguments(parser)
     for field in dataclasses.fields(Recipe):
-        value = str(field.default).lower() if isinstance(field.default, bool) else field.default
-        typed = vars(parser.parse_args([f"--{field.name}", str(value)]))
-        assert typed == {field.name: field.default}
+        words = {bool: str(field.default).lower(), tuple: "160,192"}
+        word = words.get(type(field.default), str(field.default))
+        value = [160, 192] if isinstance(field.default, tuple) else field.default
+        assert vars(parser.parse_args([f"--{field.name}", word])) == {field.name: value}
 
 
 def test_a_flag_that_is_neither_true_nor_false_is_wrong_usage() -> None:
@@ -90,3 +107,19 @@ def test_the_card_s_command_names_no_place_on_this_machine() -> None:
     assert typed_command(typed) == (
         "accelerate launch training/finetune.py --data DATA --weights none --epochs 3 --out OUT"
     )
+
+
+def test_every_choice_of_every_key_is_taken() -> None:
+    for key, choices in CHOICES.items():
+        for choice in choices:
+            assert getattr(Recipe(**{key: choice}), key) == choice
+
+
+def test_progressive_resizing_rises_in_multiples_of_32_and_ends_full() -> None:
+    recipe = Recipe(image_size=224, image_size_start=96, epochs=10)
+    sizes = [recipe.size_in(epoch) for epoch in range(10)]
+    assert sizes[0] == 96
+    assert sizes == sorted(sizes)
+    assert all(size % 32 == 0 for size in sizes)
+    assert sizes[6:] == [224] * 4
+    assert len(set(sizes)) > 2

@@ -1,7 +1,9 @@
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import torch
 from hub_models import ImageClassifier
 from training.evaluate import main as evaluate
 from training.finetune import main as finetune
+from training.state import Progress, load_state
 
 
 def typed(recipe: dict[str, object], **changes: object) -> list[str]:
@@ -54,29 +57,122 @@ def test_the_checkpoint_is_the_best_epoch_not_the_last(
     assert config.results["validation"]["accuracy"] == best["validation_accuracy"]
 
 
-def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
+def launch(processes: int, words: list[str]) -> "subprocess.Popen[str]":
+    """Start the script as a file under `accelerate launch`, in a process group of its own."""
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu"]
+    command += ["--num_processes", str(processes), "--num_machines", "1"]
+    command += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    return subprocess.Popen(
+        [*command, "training/finetune.py", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+
+
+def final_state(run: Path) -> dict[str, Any]:
+    state, progress, _ = load_state(run / "state")
+    kept = {k: getattr(progress, k) for k in ("epoch", "step", "best_accuracy", "best_epoch")}
+    history = [{k: v for k, v in row.items() if k != "seconds"} for row in progress.rows]
+    return {**state, **kept, "history": history}
+
+
+def assert_bit_equal(one: Any, other: Any, where: str = "state") -> None:
+    match one:
+        case torch.Tensor():
+            assert torch.equal(one, other), where
+        case dict():
+            assert one.keys() == other.keys(), where
+            for key in one:
+                assert_bit_equal(one[key], other[key], f"{where}.{key}")
+        case list() | tuple():
+            assert len(one) == len(other), where
+            for i, (a, b) in enumerate(zip(one, other, strict=True)):
+                assert_bit_equal(a, b, f"{where}[{i}]")
+        case _:
+            assert one == other, where
+
+
+THOROUGH = {  # everything that has a state: momentum, moving average, best epochs, dropout, mixing
+    "epochs": 3,
+    "batch_size": 8,
+    "save_every": 1,
+    "ema_decay": 0.9,
+    "average_best": 2,
+    "mixup": 0.2,
+    "schedule": "plateau",
+    "patience": 0,
+}
+
+
+def test_a_run_stopped_by_a_signal_resumes_to_the_bits_of_an_uninterrupted_one(
     tiny_recipe: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert finetune(typed(tiny_recipe, epochs=3, out=tmp_path / "whole")) == 0
+    whole = typed(tiny_recipe, **THOROUGH, out=tmp_path / "whole")
+    cut = typed(tiny_recipe, **THOROUGH, out=tmp_path / "cut")
+    assert finetune(whole) == 0
 
     import training.finetune as script
 
-    saved = script.save_state
+    real_save = script.save_state
 
-    def save_then_die(folder: Path, content: dict[str, Any]) -> None:
-        saved(folder, content)
-        raise KeyboardInterrupt
+    def save_and_send_signal(folder: Path, content: dict[str, Any], progress: Progress) -> None:
+        real_save(folder, content, progress)
+        if (progress.epoch, progress.step) == (1, 2):
+            os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(script, "save_state", save_then_die)
-    with pytest.raises(KeyboardInterrupt):
-        finetune(typed(tiny_recipe, epochs=3, out=tmp_path / "cut"))
+    monkeypatch.setattr(script, "save_state", save_and_send_signal)
+    assert finetune(cut) == 128 + signal.SIGTERM
     monkeypatch.undo()
-    assert finetune([*typed(tiny_recipe, epochs=3, out=tmp_path / "cut"), "--resume"]) == 0
-    states = [
-        torch.load(tmp_path / run / "state" / "last.pt", weights_only=True)["model"]
-        for run in ("whole", "cut")
-    ]
-    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert load_state(tmp_path / "cut" / "state")[1].step == 3  # one more step, then it stopped
+    assert finetune([*cut, "--resume"]) == 0
+    assert_bit_equal(final_state(tmp_path / "cut"), final_state(tmp_path / "whole"))
+    weights = [(tmp_path / run / "checkpoint/model.safetensors") for run in ("cut", "whole")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_killed_run_resumes_to_the_bits_of_an_uninterrupted_one(
+    processes: int, tiny_recipe: dict[str, object], tmp_path: Path
+) -> None:
+    runs = {name: tmp_path / name for name in ("whole", "killed")}
+    words = {name: typed(tiny_recipe, **THOROUGH, out=out) for name, out in runs.items()}
+    whole = launch(processes, words["whole"])
+    killed = launch(processes, words["killed"])
+    deadline = time.monotonic() + 120
+    while not list((runs["killed"] / "state").glob("00001-*.state")):  # in the second epoch
+        assert killed.poll() is None, killed.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    assert whole.wait(120) == 0, whole.communicate()[0]
+    assert len(rows(runs["killed"])) < 3
+    resumed = launch(processes, [*words["killed"], "--resume"])
+    said = resumed.communicate(timeout=120)[0]
+    assert resumed.returncode == 0, said
+    assert "resuming at epoch 2" in said
+    assert_bit_equal(final_state(runs["killed"]), final_state(runs["whole"]))
+
+
+@pytest.mark.slow
+def test_two_processes_make_the_run_of_one(tiny_recipe: dict[str, object], tmp_path: Path) -> None:
+    keys = {"freeze_batch_norm": "true", "epochs": 2, "average_best": 0}
+    runs = {n: tmp_path / str(n) for n in (1, 2)}
+    started = [launch(n, typed(tiny_recipe, **keys, out=out)) for n, out in runs.items()]
+    for process in started:
+        said = process.communicate(timeout=120)[0]
+        assert process.returncode == 0, said
+    one, two = rows(runs[1]), rows(runs[2])
+    assert [row["learning_rate"] for row in one] == [row["learning_rate"] for row in two]
+    for a, b in zip(one, two, strict=True):  # dropout differs, so the losses nearly agree
+        assert a["train_loss"] == pytest.approx(b["train_loss"], rel=0.05)
+        assert a["validation_loss"] == pytest.approx(b["validation_loss"], rel=0.05)
+    steps = [final_state(run)["schedule"]["steps"] for run in runs.values()]
+    assert steps == [6, 6]
 
 
 def test_a_run_is_not_written_over(
@@ -157,22 +253,27 @@ def test_a_missing_split_is_one_sentence(
     assert "no split 'test'; there are train, validation" in capsys.readouterr().err
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("processes", [1, 2])
-def test_it_runs_as_a_file_under_accelerate_launch(
-    processes: int, tiny_recipe: dict[str, object], tmp_path: Path
+def test_early_stopping_ends_a_run_that_no_longer_improves(
+    tiny_recipe: dict[str, object], tmp_path: Path
 ) -> None:
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu"]
-    launch += ["--num_processes", str(processes), "--num_machines", "1"]
-    launch += ["--mixed_precision", "no", "--dynamo_backend", "no"]
-    done = subprocess.run(
-        [*launch, "training/finetune.py", *typed(tiny_recipe)],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert len(rows(tmp_path / "run")) == 2  # one process writes
-    assert rows(tmp_path / "run")[-1]["train_images_per_second"] > 0
-    ImageClassifier.from_pretrained(tmp_path / "run" / "checkpoint")
+    still = {"learning_rate": 0.0, "freeze_batch_norm": "true"}
+    assert finetune(typed(tiny_recipe, **still, epochs=9, early_stopping=2)) == 0
+    assert len(rows(tmp_path / "run")) == 3
+
+
+def test_the_mean_of_the_best_epochs_is_tried_at_the_end(
+    tiny_recipe: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetune(typed(tiny_recipe, epochs=3, average_best=2)) == 0
+    assert "mean of the epochs [" in capsys.readouterr().out
+
+
+def test_a_damaged_state_is_said_and_the_one_before_is_used(
+    tiny_recipe: dict[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetune(typed(tiny_recipe)) == 0
+    newest = max((tmp_path / "run" / "state").iterdir())
+    newest.write_bytes(newest.read_bytes()[:-1])
+    assert finetune([*typed(tiny_recipe), "--resume"]) == 0
+    assert f"{newest.name} is damaged: using the state before it" in capsys.readouterr().out
+    assert [row["epoch"] for row in rows(tmp_path / "run")] == [1, 2]

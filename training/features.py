@@ -1,0 +1,173 @@
+"""A frozen backbone's pooled features, computed once and cached, so that a head trains in seconds.
+
+The cache is one memory-mapped safetensors file per split, named by everything that decides its
+content: weights, preprocessing, views and pictures.
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import datasets
+import torch
+from accelerate import Accelerator
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from hub_models.model import ImageClassifier
+from training.augment import Transform
+from training.data import Pictures
+from training.sampler import Key
+
+_BATCH_SIZE: Final = 64
+_FORMAT: Final = "1"  # part of every file's name: changes when the meaning of a file does
+
+
+class Features(Dataset[tuple[Tensor, int]]):
+    """A split as pooled features and targets, in the place of `training.data.Pictures`.
+
+    Args:
+        path: What `cached_features` gave.
+        targets: Of the images, in their order.
+    """
+
+    def __init__(self, path: Path, targets: Sequence[int]) -> None:
+        with safe_open(path, framework="pt") as file:
+            self.values: Tensor = file.get_tensor("features")  # (V, N, K), a map of the file
+        self.targets = targets
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, key: Key) -> tuple[Tensor, int]:
+        view, index = key[0] % len(self.values), key[1]
+        return self.values[view, index], self.targets[index]
+
+
+class Head(nn.Module):
+    """The part of a classifier that comes after its features.
+
+    Args:
+        model: Its own dropout and head are used, not copies.
+    """
+
+    def __init__(self, model: ImageClassifier) -> None:
+        super().__init__()
+        self.dropout = model.dropout
+        self.head = model.head
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Compute logits.
+
+        Args:
+            features: float32 (N, K), pooled.
+
+        Returns:
+            (N, C) logits.
+        """
+        logits: Tensor = self.head(self.dropout(features))
+        return logits
+
+
+@dataclass(frozen=True)
+class FeatureSource:
+    """What decides the features of a split.
+
+    Attributes:
+        split: The pictures, with the columns `image` and `target`.
+        name: Of the split, for the progress bar.
+        transform: Image and (view, index) to pixels.
+        description: Everything that decides what `transform` does, as plain JSON values.
+        views: How many fixed views of each image there are.
+    """
+
+    split: datasets.Dataset
+    name: str
+    transform: Transform
+    description: dict[str, Any]
+    views: int = 1
+
+
+def cached_features(
+    accelerator: Accelerator, model: ImageClassifier, source: FeatureSource, *, workers: int
+) -> Path:
+    """Give the file with a split's features, computing them if they are not there.
+
+    Args:
+        accelerator: Its main process computes; the others wait and read.
+        model: Its backbone is used, in evaluation mode.
+        source: The pictures and their views.
+        workers: Processes that decode.
+
+    Returns:
+        A safetensors file with `features`, float32 (V, N, K).
+    """
+    path = cache_folder() / f"{_fingerprint(model, source)}.safetensors"
+    if accelerator.is_main_process and not _is_whole(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}.writing")
+        save_file({"features": _compute(accelerator.device, model, source, workers)}, temporary)
+        os.replace(temporary, path)
+    accelerator.wait_for_everyone()
+    return path
+
+
+def cache_folder() -> Path:
+    """Say where features are cached: HUB_MODELS_CACHE, or the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("HUB_MODELS_CACHE") or Path(base) / "hub_models") / "features"
+
+
+@torch.inference_mode()
+def _compute(
+    device: torch.device, model: ImageClassifier, source: FeatureSource, workers: int
+) -> Tensor:
+    keys = [(view, index) for view in range(source.views) for index in range(len(source.split))]
+    batches: DataLoader[Any] = DataLoader(
+        Pictures(source.split, source.transform),
+        batch_size=_BATCH_SIZE,
+        sampler=keys,
+        num_workers=workers,
+    )
+    was_training = model.training
+    model.eval()
+    rows = [
+        model.feature_map(batch.to(device)).mean(dim=(2, 3)).cpu()
+        for batch, _ in tqdm(batches, f"features of {source.name}")
+    ]
+    model.train(was_training)
+    return torch.cat(rows).view(source.views, len(source.split), -1)
+
+
+def _fingerprint(model: ImageClassifier, source: FeatureSource) -> str:
+    digest = hashlib.sha256(f"{_FORMAT} {model.config.architecture} {model.config.stem}".encode())
+    for name, tensor in model.backbone.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    described = {**source.description, "views": source.views}
+    digest.update(repr(sorted(described.items())).encode())
+    digest.update(repr(asdict(model.config.preprocess)).encode())
+    for row in source.split.select_columns(["image"]):  # undecoded: bytes, or a path
+        digest.update(_identity(row["image"]))
+    return digest.hexdigest()[:32]
+
+
+def _identity(cell: dict[str, Any]) -> bytes:
+    if cell["bytes"] is not None:
+        return hashlib.sha256(cell["bytes"]).digest()
+    status = os.stat(cell["path"])
+    return f"{cell['path']} {status.st_size} {status.st_mtime_ns}".encode()
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return "features" in file.keys()  # noqa: SIM118
+    except (OSError, SafetensorError):
+        return False
