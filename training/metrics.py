@@ -1,11 +1,7 @@
-"""Counts to numbers: accuracy with its interval, and one JSON line per epoch."""
+"""Counts to numbers: accuracy with its interval."""
 
-import json
 import math
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 
@@ -57,16 +53,3 @@ def wilson_interval(correct: int, images: int) -> tuple[float, float]:
     spread = z * math.sqrt(share * (1 - share) / images + z * z / (4 * images * images))
     scale = 1 + z * z / images
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
-
-
-def append_line(path: Path, row: Mapping[str, Any]) -> None:
-    """Add one JSON line to a file, on disk when this returns.
-
-    Args:
-        path: Made if missing.
-        row: Plain JSON values.
-    """
-    with open(path, "a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
-        file.flush()
-        os.fsync(file.fileno())

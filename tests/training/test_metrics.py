@@ -1,10 +1,7 @@
-import json
-from pathlib import Path
-
 import pytest
 from scipy.stats import binomtest
 
-from training.metrics import Evaluation, append_line, wilson_interval
+from training.metrics import Evaluation, wilson_interval
 
 
 @pytest.mark.parametrize(("correct", "images"), [(0, 5), (5, 5), (13, 20), (1351, 1400)])
@@ -18,10 +15,3 @@ def test_results_hold_counts_and_interval() -> None:
     assert results["accuracy"] == 0.9
     assert results["accuracy_low"] < 0.9 < results["accuracy_high"]
     assert (results["correct"], results["images"]) == (9, 10)
-
-
-def test_lines_are_added_and_read_back(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.jsonl"
-    append_line(path, {"epoch": 1})
-    append_line(path, {"epoch": 2})
-    assert [json.loads(line)["epoch"] for line in path.read_text().splitlines()] == [1, 2]
