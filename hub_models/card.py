@@ -34,7 +34,7 @@ _SCORES: Final = {
     "macro_f1": ("macro F1", "{:.4f}"),
     "auc": ("AUC", "{:.4f}"),
     "ece": ("calibration error (ECE)", "{:.2%}"),
-    "temperature": ("temperature", "{:.2f}"),
+    "temperature": ("temperature, fitted on validation", "{:.2f}"),
     "ece_calibrated": ("ECE at that temperature", "{:.2%}"),
 }
 _CLASS_SCORES: Final = {

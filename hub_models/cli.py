@@ -169,13 +169,19 @@ def _info(options: argparse.Namespace) -> int:
 def _plain(value: object) -> str:
     match value:
         case dict():
-            return "; ".join(f"{key}: {_plain(inner)}" for key, inner in value.items())
+            return "; ".join(
+                f"{key}: {_plain(inner)}" for key, inner in value.items() if not _is_table(inner)
+            )
         case list() | tuple():
             return ", ".join(str(item) for item in value)
         case int():
             return f"{value:,}"
         case _:
             return str(value)
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, list) and any(isinstance(row, dict | list) for row in value)
 
 
 def _at_least_one(text: str) -> int:

@@ -1,9 +1,11 @@
-"""Measure classifiers on splits of a data set: accuracy with its 95 % interval, and loss.
+"""Measure classifiers on splits of a data set: accuracy, scores by class, calibration.
 
-    python -m training.evaluate --model SOURCE [--model SOURCE] --data DATA [--split test] [--json]
+    python -m training.evaluate --model SOURCE [--model SOURCE] --data DATA
+        [--split validation --split test] [--json] [--save] [--report FOLDER]
 
 Every image is counted once, through the library's own decoder and preprocessing, also under
-`accelerate launch` with several processes.
+`accelerate launch` with several processes. The temperature is fitted on the validation split, never
+on another; `--report` writes confusion.png, reliability.png, mistakes.png and report.json.
 """
 
 import argparse
@@ -12,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 if __package__ in (None, ""):  # run as a file: imports start at the root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
@@ -22,8 +24,15 @@ from accelerate import Accelerator, DataLoaderConfiguration
 from hub_models import ImageClassifier, hub
 from hub_models.errors import ConfigError, HubModelsError
 from training.augment import CentreView
-from training.data import Data, find_unreadable, load_data
-from training.loop import evaluate, make_batches
+from training.calibration import fit_temperature
+from training.data import Data, decode, find_unreadable, load_data
+from training.figures import draw_confusion, draw_mistakes, draw_reliability, save_figure
+from training.loop import make_batches
+from training.plots import distinct_names
+from training.predict import predict
+from training.report import Report
+
+MAX_MISTAKES: Final = 240  # on one sheet
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(rows, indent=2))
     elif rows:
         _print_table(rows)
+    if rows and "validation" not in {row["split"] for row in rows}:
+        print("no temperature: only --split validation fits one", file=sys.stderr)
     return 0
 
 
@@ -65,7 +76,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--save", action="store_true", help="write the numbers into the folders and their cards"
     )
+    parser.add_argument(
+        "--report",
+        metavar="FOLDER",
+        help="write pictures and report.json; a folder per model "
+        "and per split where there are several",
+    )
+    parser.add_argument(
+        "--mistakes", type=_count, default=24, help="most confident, in the report (%(default)s)"
+    )
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_MISTAKES:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 to {MAX_MISTAKES}, not {text!r}")
+    return int(text)
 
 
 def _measure_all(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -74,6 +100,8 @@ def _measure_all(options: argparse.Namespace) -> list[dict[str, Any]]:
     models = {source: ImageClassifier.from_pretrained(source) for source in options.model}
     if options.save and not all(Path(source).is_dir() for source in models):
         raise ConfigError("--save needs local folders: a repository on the hub is not changed")
+    if options.report:
+        _make_folder(Path(options.report))  # now, not after minutes of measuring
     accelerator = Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
     data = load_data(
         options.data, validation_fraction=options.validation_fraction, seed=options.seed
@@ -81,15 +109,19 @@ def _measure_all(options: argparse.Namespace) -> list[dict[str, Any]]:
     data = data.without(find_unreadable(data, quiet=not accelerator.is_main_process))
     for bad in data.unreadable:
         print(f"left out {bad.reason}", file=sys.stderr)
-    command = _command(names)
     rows: list[dict[str, Any]] = []
-    for source, model in models.items():
-        results = _measure(accelerator, model, data, options)
+    for name, (source, model) in zip(distinct_names(list(models)), models.items(), strict=True):
+        reports = _measure(accelerator, model, data, options)
         if not accelerator.is_main_process:
             continue
+        results = {split: report.as_results() for split, report in reports.items()}
         rows += [{"model": source, "split": split, **numbers} for split, numbers in results.items()]
+        if options.report:
+            folder = Path(options.report, name if len(models) > 1 else "")
+            _write_reports(folder, name, reports, data, options)
         if options.save:
-            measured = {split: numbers | {"command": command} for split, numbers in results.items()}
+            command = {"command": _command(names)}
+            measured = {split: numbers | command for split, numbers in results.items()}
             config = replace(model.config, results={**model.config.results, **measured})
             hub.write_config(Path(source), config)
     return rows
@@ -97,21 +129,50 @@ def _measure_all(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def _measure(
     accelerator: Accelerator, model: ImageClassifier, data: Data, options: argparse.Namespace
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Report]:
+    """Give a report per split; the temperature of all is that of the validation split."""
     model.to(accelerator.device)
-    aligned = data.aligned(model.config.label_names)
-    results = {}
-    for name, split in aligned.splits.items():
+    label_names = model.config.label_names
+    answers = {}
+    for name, split in data.aligned(label_names).splits.items():
         batches, _ = make_batches(
             split,
             CentreView(model.config.preprocess),
             batch_size=options.batch_size,
             workers=options.workers,
         )
-        results[name] = evaluate(
-            accelerator, model, accelerator.prepare(batches), name
-        ).as_results()
-    return results
+        logits, targets = predict(accelerator, model, accelerator.prepare(batches), name)
+        assert targets.tolist() == list(split["target"])  # mistakes are found again by their row
+        answers[name] = (logits.numpy(), targets.numpy())
+    temperature = fit_temperature(*answers["validation"]) if "validation" in answers else None
+    return {name: Report(label_names, *answer, temperature) for name, answer in answers.items()}
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--report {path}: no folder can be made there ({error})") from error
+
+
+def _write_reports(
+    folder: Path, model: str, reports: dict[str, Report], data: Data, options: argparse.Namespace
+) -> None:
+    for split, report in reports.items():
+        place = folder / (split if len(reports) > 1 else "")
+        evaluation, mistakes = report.evaluation, report.mistakes(options.mistakes)
+        title = f"{model[-48:]}\n{split}: {evaluation.accuracy:.2%} of {evaluation.images:,} right"
+        save_figure(draw_confusion(report, title), place / "confusion.png")
+        save_figure(draw_reliability(report, title), place / "reliability.png")
+        cells = [data.splits[split][mistake.index]["image"] for mistake in mistakes]
+        wrong = evaluation.images - evaluation.correct
+        title += f", the {len(mistakes)} most confident of {wrong:,} mistakes"
+        sheet = draw_mistakes(mistakes, [decode(cell) for cell in cells], title)
+        save_figure(sheet, place / "mistakes.png")
+        content = {"model": model, "split": split, **report.as_json(mistakes=options.mistakes)}
+        for row, cell in zip(content["mistakes"], cells, strict=True):
+            row["file"] = "/".join(Path(cell["path"] or "").parts[-2:])
+        (place / "report.json").write_text(json.dumps(content, indent=2), encoding="utf-8")
 
 
 def _command(splits: Sequence[str]) -> str:
@@ -120,14 +181,24 @@ def _command(splits: Sequence[str]) -> str:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    width = max(len(Path(row["model"]).name) for row in rows)
-    print(f"{'model':{width}}  {'split':10}  images  accuracy  95 % interval      loss")
+    sources = list(dict.fromkeys(row["model"] for row in rows))
+    names = dict(zip(sources, distinct_names(sources), strict=True))
+    width = max(map(len, names.values()))
+    print(
+        f"{'model':{width}}  {'split':10}  images  accuracy  95 % interval      loss    "
+        "macro F1  AUC     ECE     temperature  ECE then"
+    )
     for row in rows:
-        print(
-            f"{Path(row['model']).name:{width}}  {row['split']:10}  {row['images']:6,}  "
-            f"{row['accuracy']:8.2%}  {row['accuracy_low']:.2%} to {row['accuracy_high']:.2%}  "
-            f"{row['loss']:.4f}"
-        )
+        cells = [
+            f"{names[row['model']]:{width}}  {row['split']:10}  {row['images']:6,}",
+            f"{row['accuracy']:8.2%}  {row['accuracy_low']:.2%} to {row['accuracy_high']:.2%}",
+            f"{row['loss']:.4f}  {row['macro_f1']:8.4f}",
+            f"{row['auc']:.4f}" if "auc" in row else "      ",
+            f"{row['ece']:6.2%}",
+        ]
+        if "temperature" in row:
+            cells.append(f"{row['temperature']:11.3f}  {row['ece_calibrated']:8.2%}")
+        print("  ".join(cells))
 
 
 if __name__ == "__main__":

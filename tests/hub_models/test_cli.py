@@ -2,11 +2,12 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hub_models import ImageClassifier, __version__
+from hub_models import ImageClassifier, __version__, hub
 from hub_models.cli import main
 from tests import pictures
 from tests.hub_server import HubServer
@@ -136,6 +137,17 @@ def test_info_in_words_has_a_line_per_fact(tiny_folder: Path, capsys: Captured) 
     assert lines["preprocess"].startswith("resize: 36; crop: 32;")
     assert "," in lines["parameters"]
     assert "results" not in lines
+
+
+def test_info_in_words_leaves_tables_to_the_card(folder: Path, capsys: Captured) -> None:
+    score = {"label": "cat", "precision": 0.5, "recall": 1.0, "f1": 0.6667, "support": 1}
+    results = {"test": {"accuracy": 0.5, "per_class": [score], "confusion": [[1, 0], [1, 0]]}}
+    hub.write_config(folder, replace(hub.read_config(folder), results=results))
+    assert main(["info", str(folder)]) == 0
+    line = next(x for x in capsys.readouterr().out.splitlines() if x.startswith("results"))
+    assert line.split(maxsplit=1)[1] == "test: accuracy: 0.5"
+    assert main(["info", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["results"] == results
 
 
 def test_info_of_a_repository_tells_its_commit(
