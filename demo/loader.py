@@ -1,0 +1,170 @@
+"""Source to loaded model: each loaded once, a bounded number kept, none waits for the hub.
+
+PyTorch is imported by the first load, in a thread, so that the page is up seconds before.
+"""
+
+import logging
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import hub_models
+from hub_models import CheckpointError, HubModelsError
+
+if TYPE_CHECKING:
+    from hub_models import ImageClassifier
+
+MAX_LOADED: Final = 6  # the largest known architecture, resnet152, takes 240 MB
+MAX_FETCHES: Final = 3  # at a time
+RETRY_AFTER_S: Final = 30.0  # the hub's client tries for 20 s on a dead network: not every time
+MAX_SOURCE_LENGTH: Final = 300
+MAX_DETAIL_LENGTH: Final = 80
+_HUB_PAGE: Final = "https://huggingface.co/"
+_ABSOLUTE_FOLDER: Final = re.compile(r"(?<![\w.:/])/(?:[^/\s:]+/)+")
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Entry:
+    is_local: bool
+    future: "Future[ImageClassifier]" = field(default_factory=Future)
+    done_at: float = 0.0
+
+    def has_expired(self) -> bool:
+        """Tell whether it failed, and a new attempt may be made."""
+        if not self.future.done() or self.future.exception() is None:
+            return False
+        return self.is_local or time.monotonic() - self.done_at > RETRY_AFTER_S
+
+
+class ModelLoader:
+    """Models by source, shared by all visitors.
+
+    Args:
+        embedded: Name -> folder of the models that need no network.
+        offered: Sources that the person who started the demo chose.
+        trust_visitors: As in Settings; without it, a source that is neither embedded nor
+            offered is always looked up on the hub, and without this machine's token.
+    """
+
+    def __init__(
+        self, embedded: Mapping[str, Path], offered: Iterable[str] = (), *, trust_visitors: bool
+    ) -> None:
+        self._embedded = dict(embedded)
+        self._offered = frozenset(offered)
+        self._trust_visitors = trust_visitors
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, source: str) -> "ImageClassifier | None":
+        """Find a model, loading it if need be.
+
+        Args:
+            source: Name of an embedded model, a repo_id, or a folder.
+
+        Returns:
+            The model; None while it is being fetched from the hub, which goes on by itself.
+
+        Raises:
+            HubModelsError: If it cannot be loaded; a failed fetch is remembered for a while.
+        """
+        source = _tidy(source)
+        if len(source) > MAX_SOURCE_LENGTH or not source.isprintable():
+            raise CheckpointError("that is not the name of a model")
+        entry = self._entry(source)
+        if not entry.is_local and not entry.future.done():
+            return None
+        try:
+            return entry.future.result()
+        except HubModelsError as error:
+            raise type(error)(self._tell(error, entry)) from error
+
+    def is_fetching(self, source: str) -> bool:
+        """Tell whether a model is on its way from the hub.
+
+        Args:
+            source: As for `find`.
+
+        Returns:
+            True until it is there or has failed.
+        """
+        with self._lock:
+            entry = self._entries.get(_tidy(source))
+        return entry is not None and not entry.is_local and not entry.future.done()
+
+    def _entry(self, source: str) -> _Entry:
+        with self._lock:
+            entry = self._entries.get(source)
+            if entry is None or entry.has_expired():
+                entry = _Entry(self._is_local(source))
+                self._make_room(entry)
+                self._entries[source] = entry
+                # A daemon: stopping the demo does not wait for the hub.
+                threading.Thread(target=self._load, args=(source, entry), daemon=True).start()
+            self._entries.move_to_end(source)
+            return entry
+
+    def _make_room(self, entry: _Entry) -> None:
+        running = [e for e in self._entries.values() if not e.is_local and not e.future.done()]
+        if not entry.is_local and len(running) >= MAX_FETCHES:
+            raise CheckpointError("the demo is fetching other models; try again in a minute")
+        idle = [name for name, e in self._entries.items() if e.future.done()]
+        for name in idle[: max(0, len(self._entries) + 1 - MAX_LOADED)]:
+            del self._entries[name]
+
+    def _load(self, source: str, entry: _Entry) -> None:
+        started = time.monotonic()
+        try:
+            model = self._from_pretrained(source)
+        except BaseException as error:  # handed to whoever asks for the model
+            _log.warning("%s: not loaded: %s", source, error)
+            entry.done_at = time.monotonic()
+            entry.future.set_exception(error)
+        else:
+            _log.info("%s: loaded in %.1f s", source, time.monotonic() - started)
+            entry.future.set_result(model)
+
+    def _from_pretrained(self, source: str) -> "ImageClassifier":
+        if source in self._embedded:
+            return hub_models.ImageClassifier.from_pretrained(self._embedded[source])
+        if self._is_trusted(source):
+            return hub_models.ImageClassifier.from_pretrained(source)
+        # With a revision it cannot be read as a folder beside the demo.
+        return hub_models.ImageClassifier.from_pretrained(
+            source if "@" in source else f"{source}@main", token=False
+        )
+
+    def _is_local(self, source: str) -> bool:
+        return source in self._embedded or (self._is_trusted(source) and Path(source).is_dir())
+
+    def _is_trusted(self, source: str) -> bool:
+        return self._trust_visitors or source in self._offered
+
+    def _tell(self, error: HubModelsError, entry: _Entry) -> str:
+        sentence = str(error)
+        if not entry.is_local:  # the client's own words fill a screen; the log has them
+            reason, _, detail = sentence.partition(" (")
+            sentence = reason if len(detail) > MAX_DETAIL_LENGTH else sentence
+        return sentence if self._trust_visitors else _ABSOLUTE_FOLDER.sub("", sentence)
+
+
+def find_embedded(cards: Path) -> dict[str, Path]:
+    """List the models that come with the demo.
+
+    Args:
+        cards: Its sub-folders with a config.json are models; it may be missing.
+
+    Returns:
+        Name of the sub-folder -> the sub-folder, by name.
+    """
+    return {path.parent.name: path.parent for path in sorted(cards.glob("*/config.json"))}
+
+
+def _tidy(source: str) -> str:
+    return source.strip().removeprefix(_HUB_PAGE)  # people paste a page's address

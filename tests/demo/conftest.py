@@ -1,0 +1,76 @@
+"""Tiny models in a folder of cards, as the demo finds them."""
+
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from hub_models import ImageClassifier, PreprocessConfig
+
+RESULTS = {
+    "test": {"accuracy": 0.9853, "images": 2326, "accuracy_low": 0.97, "accuracy_high": 0.99}
+}
+MARKUP_LABELS = ("<img src=x onerror=alert(1)>", "${7*7}{{value}}", *"cdefg")
+
+
+def save_tiny(
+    folder: Path,
+    architecture: str = "mobilenetv2_025",
+    labels: Sequence[str] = ("cat", "dog"),
+    bias: Sequence[float] | None = None,
+) -> None:
+    """Save a model that sees 32 px; with a bias it says the same whatever the picture."""
+    sizes = PreprocessConfig(resize=36, crop=32)
+    model = ImageClassifier.create(architecture, list(labels), preprocess=sizes)
+    if bias is not None:
+        torch.nn.init.zeros_(model.head.weight)
+        model.head.bias.data = torch.tensor(bias)
+    origin = {"start": "random numbers, for a test"}
+    model.config = replace(model.config, origin=origin, results=RESULTS)
+    model.save_pretrained(folder)
+
+
+@pytest.fixture(scope="session")
+def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cards")
+    save_tiny(folder / "mobilenet-tiny", bias=(3.0, 0.0))  # 95.3 % cat
+    save_tiny(folder / "resnet-tiny", "resnet18", bias=(0.0, 0.5))  # 62.2 % dog: unsure
+    save_tiny(folder / "markup", labels=MARKUP_LABELS, bias=(9.0, 8.0, *[0.0] * 5))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cat(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real photograph."""
+    from PIL import Image
+    from skimage import data
+
+    path = tmp_path_factory.mktemp("pictures") / "chelsea.jpg"
+    Image.fromarray(data.chelsea()).save(path)
+    return path
+
+
+@pytest.fixture
+def silent_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """A hub that takes connections and never answers."""
+    from huggingface_hub import constants
+
+    with closing(socket.create_server(("127.0.0.1", 0), backlog=64)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "ENDPOINT", address)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        yield
+
+
+@pytest.fixture
+def no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No hub at all: the client fails at once."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))

@@ -1,0 +1,301 @@
+"""The real app.py in a process of its own, in a real browser."""
+
+import os
+import re
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+sync_api = pytest.importorskip("playwright.sync_api")
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DEAD_HUB = "http://127.0.0.1:9"
+DEADLINE_S = 15  # for a first answer, on a machine with nothing else to do
+WAIT_S = 120  # on one that has
+
+sync_api.expect.set_options(timeout=WAIT_S * 1000)
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
+]
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def environment(port, cards, hub=DEAD_HUB):
+    return os.environ | {
+        "HF_ENDPOINT": hub,
+        "HUB_MODELS_DEMO_PORT": str(port),
+        "HUB_MODELS_DEMO_CARDS": str(cards),
+    }
+
+
+class Demo:
+    """A running app.py; its output goes to a file, read when a test fails."""
+
+    def __init__(self, cards, folder, hub=DEAD_HUB):
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}/"
+        self.log = folder / "log.txt"
+        self.started = time.monotonic()
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, str(ROOT / "app.py")],
+                env=environment(port, cards, hub),
+                cwd=folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def wait(self, seconds=300):
+        while self.process.poll() is None and time.monotonic() - self.started < seconds:
+            try:
+                with urllib.request.urlopen(self.url) as response:
+                    assert response.status == 200
+                    return self
+            except OSError:
+                time.sleep(0.1)
+        self.stop()
+        raise AssertionError(self.log.read_text())
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(timeout=WAIT_S)
+
+
+@pytest.fixture(scope="module")
+def demo(cards, tmp_path_factory):
+    running = Demo(cards, tmp_path_factory.mktemp("demo")).wait()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """One visitor's page, with what it complained of and whom it asked."""
+
+    def __init__(self, context, url):
+        self.complaints, self.hosts = [], set()
+        self.page = context.new_page()
+        self.page.set_default_timeout(WAIT_S * 1000)
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._note)
+        self.page.goto(url)
+        self.expect("#verdict", "Waiting for a picture")
+
+    def _hear(self, message):
+        if message.type == "error":
+            self.complaints.append(message.text)
+
+    def _note(self, request):
+        if not request.url.startswith(("data:", "blob:")):
+            self.hosts.add(request.url.split("/")[2].partition(":")[0])
+
+    def expect(self, selector, words):
+        sync_api.expect(self.page.locator(selector)).to_contain_text(words)
+
+    def text(self, selector):
+        return self.page.locator(selector).inner_text()
+
+    def upload(self, path):
+        self.page.set_input_files("#picture input[type=file]", str(path))
+
+    def choose(self, side, source):
+        field = self.page.locator(f"#{side}-model input")
+        field.fill(source)
+        field.press("Enter")
+
+
+@pytest.fixture
+def visit(demo, chromium):
+    with chromium.new_context(viewport={"width": 1280, "height": 900}) as context:
+        visitor = Visit(context, demo.url)
+        yield visitor
+        assert visitor.complaints == []
+        assert visitor.hosts == {"127.0.0.1"}
+
+
+def test_a_picture_gets_two_answers_a_time_and_a_verdict(visit, cat):
+    visit.choose("left", "mobilenet-tiny")
+    visit.expect("#left-card h2", "mobilenet-tiny")
+    visit.upload(cat)
+    visit.expect("#verdict", "The models disagree: mobilenet-tiny says cat, resnet-tiny says dog.")
+    visit.expect("#verdict", "resnet-tiny is unsure.")
+    left, right = visit.text("#left-card"), visit.text("#right-card")
+    assert re.search(r"cat\s+95\.3%\s+dog\s+4\.7%", left)
+    assert re.search(r"dog\s+unsure\s+dog\s+62\.2%\s+cat\s+37\.8%", right)
+    for card in (left, right):
+        assert re.search(r"\d+\.\d ms\s+median of 5 .* this machine, CPU, \d+ thread", card)
+        assert "98.53% of 2,326 pictures (test)" in card
+        assert "random numbers, for a test" in card
+    assert visit.text("#verdict [role=status]") == visit.text("#verdict")
+    assert "below 70%" in visit.text("#notes")
+
+
+def test_an_example_is_classified_by_one_click(visit):
+    visit.page.locator("#examples button").nth(1).click()
+    visit.expect("#right-card", "62.2%")
+
+
+def test_a_picture_taken_away_takes_its_answers_with_it(visit, cat):
+    visit.upload(cat)
+    visit.expect("#right-card", "62.2%")
+    visit.page.locator("#picture button[aria-label='Remove Image']").click()
+    visit.expect("#verdict", "Waiting for a picture")
+    assert "62.2%" not in visit.text("#right-card")
+
+
+def test_a_model_that_cannot_be_fetched_is_a_sentence_beside_the_other_answer(visit, cat):
+    visit.upload(cat)
+    visit.choose("left", "owner/unreachable")
+    visit.expect("#left-card", "Fetching owner/unreachable from the hub.")
+    visit.expect("#right-card", "62.2%")
+    visit.choose("right", "mobilenet-tiny")  # the page goes on working meanwhile
+    visit.expect("#right-card", "95.3%")
+    visit.expect("#left-card", "This model cannot be used. owner/unreachable: no such folder, and")
+    visit.expect("#verdict", "Only one model answered: mobilenet-tiny says cat.")
+    assert "Traceback" not in visit.page.content()
+    visit.choose("left", "resnet-tiny")
+    visit.expect("#left-card", "62.2%")
+
+
+def test_a_folder_can_be_typed_on_ones_own_machine(visit, cards):
+    visit.choose("left", str(cards / "mobilenet-tiny"))
+    visit.expect("#left-card", "mobilenetv2_025, 32 px")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("notes.jpg", b"just some text", "notes.jpg: not a picture of a known kind"),
+        ("empty.jpg", b"", "empty.jpg: the file is empty"),
+    ],
+)
+def test_a_bad_picture_is_a_sentence_and_the_next_one_works(
+    visit, cat, tmp_path, name, content, reason
+):
+    (tmp_path / name).write_bytes(content)
+    visit.upload(tmp_path / name)
+    visit.expect("#verdict", f"This picture cannot be used. {reason}")
+    assert "Traceback" not in visit.page.content()
+    visit.page.locator("#picture button[aria-label='Remove Image']").click()
+    visit.upload(cat)
+    visit.expect("#right-card", "62.2%")
+    visit.complaints = [c for c in visit.complaints if "ERR_" not in c]  # the broken preview
+
+
+def test_class_names_of_a_stranger_are_text(visit, cat):
+    visit.choose("left", "markup")
+    visit.upload(cat)
+    visit.expect("#left-card .top", "<img src=x onerror=alert(1)>")
+    visit.expect("#left-card .classes", "${7*7}{{value}}")
+    visit.expect("#left-card .more", "and 2 more classes")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_needs_no_sideways_scroll(demo, chromium, cat, scheme):
+    size = {"width": 390, "height": 844}
+    with chromium.new_context(viewport=size, color_scheme=scheme, has_touch=True) as context:
+        visitor = Visit(context, demo.url)
+        visitor.choose("left", "markup")
+        visitor.upload(cat)
+        visitor.expect("#left-card", "and 2 more classes")
+        assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 390
+        left, right = (visitor.page.locator(f"#{s}-card").bounding_box() for s in ("left", "right"))
+        assert right["y"] > left["y"] + left["height"]
+
+
+def test_the_embedded_models_ask_no_hub_and_answer_soon(cards, cat, chromium, tmp_path):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with socket.create_server(("127.0.0.1", 0)) as hub:
+        demo = Demo(cards, tmp_path, hub=f"http://127.0.0.1:{hub.getsockname()[1]}").wait()
+        with chromium.new_context() as context:
+            visitor = Visit(context, demo.url)
+            visitor.upload(cat)
+            visitor.expect("#right-card", "62.2%")
+        demo.stop()
+        hub.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody knocked
+            hub.accept()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # Of the processor's time, not of the clock's: other work on the machine does not count.
+    used_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert used_s < DEADLINE_S
+
+
+def test_without_embedded_models_the_page_says_so(chromium, tmp_path):
+    (tmp_path / "cards").mkdir()
+    demo = Demo(tmp_path / "cards", tmp_path).wait()
+    try:
+        with chromium.new_context() as context:
+            page = context.new_page()
+            page.goto(demo.url)
+            sync_api.expect(page.locator("#no-models")).to_contain_text("No models come with this")
+            sync_api.expect(page.locator("#left-card")).to_contain_text("Choose a model above.")
+    finally:
+        demo.stop()
+
+
+def test_uploads_are_gone_when_the_demo_stops(cards, cat, chromium, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    demo = Demo(cards, tmp_path).wait()
+    with chromium.new_context() as context:
+        visitor = Visit(context, demo.url)
+        visitor.upload(cat)
+        visitor.expect("#right-card", "62.2%")
+    uploads = list((tmp_path / "temporary").glob("hub-models-demo-*/**/chelsea.jpg"))
+    assert len(uploads) == 1
+    with Image.open(uploads[0]) as stored:
+        assert stored.size == (451, 300)
+    demo.stop()
+    assert list((tmp_path / "temporary").glob("hub-models-demo-*")) == []
+
+
+@pytest.mark.parametrize("problem", ["setting", "port"])
+def test_a_start_that_cannot_work_is_one_sentence(cards, tmp_path, problem):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = "many" if problem == "setting" else taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "app.py")],
+            env=environment(port, cards),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("app.py: ")
+    assert str(port) in done.stderr

@@ -1,0 +1,112 @@
+import pytest
+
+from demo.outcome import Answer, Failure, Fetching, NotChosen, Ready
+from demo.service import Service
+from demo.settings import Settings
+from hub_models import load_image
+from hub_models.prediction import rank
+from tests import pictures
+from tests.demo.conftest import save_tiny
+
+
+@pytest.fixture(scope="module")
+def service(cards):
+    return Service(Settings(cards=cards))
+
+
+def test_both_models_answer_with_probabilities_and_a_time(service, cat):
+    comparison = service.compare(cat, "mobilenet-tiny", "resnet-tiny")
+    assert isinstance(comparison.left, Answer)
+    assert isinstance(comparison.right, Answer)
+    assert comparison.left.predictions[0].label == "cat"
+    assert comparison.left.predictions[0].probability == pytest.approx(0.9526, abs=1e-4)
+    assert comparison.right.predictions[0].label == "dog"
+    assert comparison.left.forward_ms > 0
+    assert comparison.left.threads >= 1
+    assert comparison.left.facts.results["test"]["images"] == 2326
+
+
+def test_the_page_and_the_library_give_the_same_probabilities(service, tmp_path, cat):
+    from hub_models import ImageClassifier
+
+    save_tiny(tmp_path / "random")
+    said = service.compare(cat, str(tmp_path / "random"), "").left.predictions
+    model = ImageClassifier.from_pretrained(tmp_path / "random")
+    assert list(said) == model.classify(cat)
+    pixels = model.pixels(load_image(cat)).unsqueeze(0)
+    assert list(said) == rank(model(pixels)[0].detach().numpy(), ["cat", "dog"])
+
+
+def test_without_a_picture_the_models_are_described(service):
+    comparison = service.compare(None, "mobilenet-tiny", "")
+    assert isinstance(comparison.left, Ready)
+    assert comparison.left.facts.origin["start"] == "random numbers, for a test"
+    assert comparison.right == NotChosen()
+
+
+def test_a_model_that_fails_leaves_the_other_answer_alone(service, cat, tmp_path):
+    comparison = service.compare(cat, "mobilenet-tiny", str(tmp_path))
+    assert isinstance(comparison.left, Answer)
+    assert isinstance(comparison.right, Failure)
+    assert comparison.right.sentence == f"{tmp_path}: no config.json in this folder"
+
+
+def test_a_model_on_its_way_leaves_the_other_answer_alone(service, cat, silent_hub):
+    comparison = service.compare(cat, "owner/slow", "resnet-tiny")
+    assert comparison.left == Fetching("owner/slow")
+    assert isinstance(comparison.right, Answer)
+    assert service.is_fetching("owner/slow", "resnet-tiny")
+    assert not service.is_fetching("mobilenet-tiny", "resnet-tiny")
+
+
+def test_a_model_for_huge_pictures_is_refused(service, cat, tmp_path):
+    from hub_models import ImageClassifier, PreprocessConfig
+
+    sizes = PreprocessConfig(resize=2048, crop=2048)
+    model = ImageClassifier.create("mobilenetv2_025", ["a", "b"], preprocess=sizes)
+    model.save_pretrained(tmp_path)
+    outcome = service.compare(cat, str(tmp_path), "").left
+    assert outcome.sentence == "it sees 2,048 px; the demo takes models up to 1,024 px"
+
+
+def jpeg_cut_short(cat):
+    return cat.read_bytes()[:5000]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (jpeg_cut_short, "upload.jpg: damaged or truncated"),
+        (lambda cat: b"just some text", "upload.jpg: not a picture of a known kind"),
+        (lambda cat: b"", "upload.jpg: the file is empty"),
+        (lambda cat: pictures.png_bomb(20_000), "upload.jpg: far too many pixels, the limit"),
+        (lambda cat: b"\xff\xd8" + bytes(17 * 2**20), "upload.jpg: 17,825,794 bytes, the limit"),
+    ],
+    ids=["truncated", "text", "empty", "bomb", "too large"],
+)
+def test_a_bad_picture_is_one_sentence_and_the_models_stay(service, cat, tmp_path, content, reason):
+    path = tmp_path / "upload.jpg"
+    path.write_bytes(content(cat))
+    comparison = service.compare(path, "mobilenet-tiny", "resnet-tiny")
+    assert comparison.picture_problem.startswith(reason)
+    assert "\n" not in comparison.picture_problem
+    assert isinstance(comparison.left, Ready)
+    assert isinstance(comparison.right, Ready)
+
+
+def test_the_choices_are_the_embedded_models_and_those_of_the_settings(cards):
+    service = Service(Settings(cards=cards, models=("owner/name", "markup")))
+    assert service.choices == ("markup", "mobilenet-tiny", "resnet-tiny", "owner/name")
+    assert service.defaults == ("markup", "resnet-tiny")
+
+
+def test_without_embedded_models_those_of_the_settings_come_first(tmp_path):
+    service = Service(Settings(cards=tmp_path, models=("owner/a", "owner/b", "owner/c")))
+    assert service.defaults == ("owner/a", "owner/c")
+
+
+def test_without_embedded_models_the_service_still_starts(tmp_path):
+    service = Service(Settings(cards=tmp_path))
+    service.preload()
+    assert service.choices == service.defaults == ()
+    assert service.compare(None, "", "").left == NotChosen()

@@ -1,0 +1,73 @@
+import asyncio
+import subprocess
+import sys
+
+import pytest
+
+from demo import text
+from demo.outcome import Comparison, NotChosen
+from demo.settings import Settings
+from demo.ui import EXAMPLES, build_page
+
+
+def nothing(picture, left, right):
+    return Comparison(NotChosen(), NotChosen())
+
+
+@pytest.fixture(scope="module")
+def config():
+    return page_config(("one", "two", "three"), ("one", "three"))
+
+
+def page_config(choices, defaults):
+    async def build():  # outside of a running loop gradio makes loops that it never closes
+        return build_page(
+            nothing,
+            lambda left, right: False,
+            settings=Settings(unsure_below=0.65),
+            choices=choices,
+            defaults=defaults,
+        )
+
+    return asyncio.run(build()).get_config_file()
+
+
+def props(config, name):
+    return next(c["props"] for c in config["components"] if c["props"].get("elem_id") == name)
+
+
+def test_the_models_on_offer_can_be_chosen_and_others_typed(config):
+    left, right = props(config, "left-model"), props(config, "right-model")
+    assert [value for _, value in left["choices"]] == ["one", "two", "three"]
+    assert (left["value"], right["value"]) == ("one", "three")
+    assert left["allow_custom_value"]
+
+
+def test_the_threshold_is_on_the_page(config):
+    assert "below 65%" in props(config, "notes")["value"]
+
+
+def test_a_page_without_models_says_so():
+    config = page_config((), ())
+    assert text.NO_MODELS in props(config, "no-models")["value"]
+    assert props(config, "left-model").get("value") is None
+
+
+def test_no_function_can_be_called_around_the_page(config):
+    visible = {d["api_visibility"] for d in config["dependencies"] if d["backend_fn"]}
+    assert visible == {"private"}
+
+
+def test_the_examples_are_there_with_their_licence():
+    names = {path.name for path in EXAMPLES.glob("*.jpg")}
+    notice = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    assert names == {"cat.jpg", "cat-drawing.jpg", "dog-drawing.jpg"}
+    assert all(name in notice for name in names)
+    assert "CC0" in notice
+
+
+def test_the_page_is_laid_out_before_pytorch_is_imported():
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, demo.ui; sys.exit('torch' in sys.modules)"], timeout=60
+    )
+    assert done.returncode == 0
