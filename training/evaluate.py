@@ -25,11 +25,10 @@ from hub_models import ImageClassifier, hub
 from hub_models.errors import ConfigError, HubModelsError
 from training.augment import CentreView
 from training.calibration import fit_temperature
-from training.data import Data, decode, find_unreadable, load_data
+from training.data import Data, Pictures, decode, find_unreadable, load_data
 from training.figures import draw_confusion, draw_mistakes, draw_reliability, save_figure
-from training.loop import make_batches
 from training.plots import distinct_names
-from training.predict import predict
+from training.predict import in_order, predict
 from training.report import Report
 
 MAX_MISTAKES: Final = 240  # on one sheet
@@ -135,12 +134,8 @@ def _measure(
     label_names = model.config.label_names
     answers = {}
     for name, split in data.aligned(label_names).splits.items():
-        batches, _ = make_batches(
-            split,
-            CentreView(model.config.preprocess),
-            batch_size=options.batch_size,
-            workers=options.workers,
-        )
+        pictures = Pictures(split, CentreView(model.config.preprocess))
+        batches = in_order(pictures, batch_size=options.batch_size, workers=options.workers)
         logits, targets = predict(accelerator, model, accelerator.prepare(batches), name)
         assert targets.tolist() == list(split["target"])  # mistakes are found again by their row
         answers[name] = (logits.numpy(), targets.numpy())

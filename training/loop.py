@@ -20,12 +20,11 @@ from training.data import Data, Pictures
 from training.features import Features, FeatureSource, Head, cached_features
 from training.metrics import Evaluation
 from training.optimizer import make_average, make_optimizer
+from training.predict import Batches, Rows, evaluate, in_order
 from training.sampler import StepSampler, seed_of
 from training.schedule import Schedule
 from training.state import Progress
 
-Rows = Pictures | Features
-Batches = DataLoader[Any]  # of (batch (N, 3, S, S), targets (N,))
 AfterStep = Callable[[Progress], bool]
 
 
@@ -262,26 +261,6 @@ def set_up(
     )
 
 
-def in_order(rows: Rows, *, batch_size: int, workers: int) -> Batches:
-    """Make batches for evaluation, in order and complete.
-
-    Args:
-        rows: Pictures or features.
-        batch_size: Rows per batch, over all processes.
-        workers: Processes that decode; 0 for this one.
-
-    Returns:
-        The loader, to be prepared by an accelerator.
-    """
-    return DataLoader(
-        rows,
-        batch_size=batch_size,
-        sampler=[(0, index) for index in range(len(rows))],
-        num_workers=workers,
-        persistent_workers=workers > 0,
-    )
-
-
 def _rows(
     accelerator: Accelerator, recipe: Recipe, data: Data, model: ImageClassifier
 ) -> tuple[Rows, Rows]:
@@ -305,33 +284,6 @@ def _rows(
     return train_rows, validation_rows
 
 
-@torch.inference_mode()
-def evaluate(accelerator: Accelerator, model: nn.Module, batches: Batches, name: str) -> Evaluation:
-    """Go once over a split, counting every image once at any number of processes.
-
-    Args:
-        accelerator: Gathers; drops the images it added to fill the last batch.
-        model: Unwrapped; its mode is restored afterwards.
-        batches: Prepared by the accelerator, in order.
-        name: Of the split, for the progress bar.
-
-    Returns:
-        Accuracy and loss.
-    """
-    was_training = model.training
-    model.eval()
-    totals = torch.zeros(3, dtype=torch.float64)
-    quiet = not accelerator.is_main_process
-    for batch, targets in tqdm(batches, name, leave=False, disable=quiet):
-        logits = model.forward(batch)  # not model(batch): a compiled model would compile again
-        logits, targets = accelerator.gather_for_metrics((logits, targets))
-        losses = nn.functional.cross_entropy(logits, targets, reduction="none")
-        correct = (logits.argmax(dim=1) == targets).sum()
-        totals += torch.tensor([correct.item(), len(targets), losses.double().sum().item()])
-    model.train(was_training)
-    return evaluation(totals.tolist())
-
-
 def evaluation(totals: list[float]) -> Evaluation:
     """Turn right answers, images and summed loss into an evaluation."""
     correct, images, loss = totals
@@ -346,10 +298,3 @@ def _class_weights(data: Data, recipe: Recipe) -> Tensor | None:
     targets = torch.tensor(data.splits["train"]["target"][:])
     counts = torch.bincount(targets, minlength=num_classes)
     return counts.sum() / (num_classes * counts.clamp(min=1)).float()
-
-
-def make_batches(
-    split: Any, transform: Any, *, batch_size: int, workers: int
-) -> tuple[Batches, None]:
-    """Stand in while evaluate.py moves to `in_order`."""
-    return in_order(Pictures(split, transform), batch_size=batch_size, workers=workers), None

@@ -8,9 +8,10 @@ from torch import nn
 from hub_models import ImageClassifier, PreprocessConfig
 from training.config import Recipe
 from training.data import Data, load_data
-from training.loop import Training, evaluate, evaluation, set_up
+from training.loop import Training, evaluation, set_up
 from training.metrics import Evaluation
 from training.optimizer import make_optimizer
+from training.predict import evaluate
 from training.state import Progress
 
 
