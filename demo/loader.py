@@ -34,13 +34,13 @@ _log = logging.getLogger(__name__)
 class _Entry:
     is_local: bool
     future: "Future[ImageClassifier]" = field(default_factory=Future)
-    done_at: float = 0.0
+    told_at: float | None = None  # when a visitor first heard that it failed
 
     def has_expired(self) -> bool:
-        """Tell whether it failed, and a new attempt may be made."""
-        if not self.future.done() or self.future.exception() is None:
+        """Tell whether it failed, somebody heard so, and a new attempt may be made."""
+        if self.told_at is None:
             return False
-        return self.is_local or time.monotonic() - self.done_at > RETRY_AFTER_S
+        return self.is_local or time.monotonic() - self.told_at > RETRY_AFTER_S
 
 
 class ModelLoader:
@@ -82,7 +82,10 @@ class ModelLoader:
             return None
         try:
             return entry.future.result()
-        except HubModelsError as error:
+        except BaseException as error:
+            entry.told_at = entry.told_at or time.monotonic()
+            if not isinstance(error, HubModelsError):
+                raise
             raise type(error)(self._tell(error, entry)) from error
 
     def is_fetching(self, source: str) -> bool:
@@ -124,7 +127,6 @@ class ModelLoader:
             model = self._from_pretrained(source)
         except BaseException as error:  # handed to whoever asks for the model
             _log.warning("%s: not loaded: %s", source, error)
-            entry.done_at = time.monotonic()
             entry.future.set_exception(error)
         else:
             _log.info("%s: loaded in %.1f s", source, time.monotonic() - started)

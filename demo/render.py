@@ -84,18 +84,25 @@ def _verdict(comparison: Comparison, unsure_below: float) -> tuple[str, str]:
     sides = (comparison.left, comparison.right)
     answers = [side for side in sides if isinstance(side, Answer)]
     if not answers:
-        can_answer = any(isinstance(side, Ready) for side in sides)
-        if can_answer or any(isinstance(side, Fetching) for side in sides):
-            return "wait", text.NO_PICTURE
-        return "problem", text.NO_ANSWER
+        return _no_answer(sides)
     said = [(answer.facts.source, answer.predictions[0].label) for answer in answers]
     if len(answers) == 1:
-        return "wait", text.only_one(*said[0])
+        is_waiting = any(isinstance(side, Fetching) for side in sides)
+        return "wait", (text.one_so_far if is_waiting else text.only_one)(*said[0])
     unsure = [a.facts.source for a in answers if a.predictions[0].probability < unsure_below]
     if said[0][1] != said[1][1]:
         return "differ", text.they_disagree(said[0], said[1], unsure)
     label = said[0][1]
     return "agree", text.both_say_unsure(label, unsure) if unsure else text.both_say(label)
+
+
+def _no_answer(sides: tuple[Outcome, Outcome]) -> tuple[str, str]:
+    kinds = {type(side) for side in sides}
+    if Ready in kinds:
+        return "wait", text.NO_PICTURE
+    if Fetching in kinds:
+        return "wait", text.NO_MODEL_YET
+    return ("wait", text.NO_MODEL) if kinds == {NotChosen} else ("problem", text.NO_ANSWER)
 
 
 def _card(name: str, kind: str, body: str) -> str:

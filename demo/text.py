@@ -24,6 +24,8 @@ NO_MODELS: Final = (
     "model_cards. Type the name of a model on the hub below."
 )
 NO_PICTURE: Final = "Waiting for a picture: drop one, paste one, take one, or try an example."
+NO_MODEL: Final = "Choose a model to begin."
+NO_MODEL_YET: Final = "The models are on their way."
 NO_ANSWER: Final = "Neither model could answer."
 NOT_CHOSEN: Final = "Choose a model above."
 NOT_AN_UPLOAD: Final = "This is not an uploaded picture; please choose it again."
@@ -72,11 +74,16 @@ def only_one(name: str, label: str) -> str:
     return f"Only one model answered: {name} says {label}."
 
 
+def one_so_far(name: str, label: str) -> str:
+    """Say what the one model says while the other is being fetched."""
+    return f"{name} says {label}. The other model is on its way."
+
+
 def forward_time(passes: int, threads: int) -> str:
     """Say what the time is the time of."""
     return (
-        f"median of {passes} forward passes after a warm-up · this machine, CPU, "
-        f"{threads} thread{'' if threads == 1 else 's'}"
+        f"median of {passes} forward pass{'' if passes == 1 else 'es'} after a warm-up · "
+        f"this machine, CPU, {threads} thread{'' if threads == 1 else 's'}"
     )
 
 

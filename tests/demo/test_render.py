@@ -93,7 +93,11 @@ def test_the_verdict_says_whether_the_models_agree():
 def test_the_verdict_says_why_there_is_none():
     failure = Failure("B", "no such thing")
     assert verdict(answer("A"), failure) == "Only one model answered: A says cat."
+    so_far = verdict(answer("A"), Fetching("B"))
+    assert so_far == "A says cat. The other model is on its way."
     assert verdict(failure, failure) == "Neither model could answer."
+    assert verdict(Fetching("A"), failure) == "The models are on their way."
+    assert verdict(NotChosen(), NotChosen()) == "Choose a model to begin."
     assert verdict(Ready(FACTS), failure).startswith("Waiting for a picture")
     problem = verdict(Ready(FACTS), Ready(FACTS), "a.jpg: damaged")
     assert problem == "This picture cannot be used. a.jpg: damaged."
