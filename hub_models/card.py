@@ -21,6 +21,9 @@ _ORIGIN_ROWS: Final = {
     "dataset": "Data set",
     "train_images": "Training photographs",
     "dropped_images": "Unreadable pictures dropped",
+    "class_counts": "Photographs by class",
+    "picture_sides": "Sides (px)",
+    "near_duplicates": "Pairs that look the same in two splits",
     "image_size": "Image size in training (px)",
     "epochs": "Epochs",
     "best_epoch": "Best epoch, by validation accuracy",
@@ -207,7 +210,8 @@ def _usage(name: str) -> str:
 ```python
 from hub_models import ImageClassifier
 
-model = ImageClassifier.from_pretrained("{name}")  # this folder, or owner/name on a hub
+# This folder, or owner/name on a hub:
+model = ImageClassifier.from_pretrained("{name}")
 print(model.classify("photo.jpg"))
 ```
 
