@@ -3,7 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check format smoke venv chromium
+.PHONY: help demo test check format smoke chromium
+# An environment whose interpreter is gone (moved, upgraded) goes before make looks at its stamps.
+$(shell $(BIN)/python -c '' 2>/dev/null || rm -rf $(VENV))
+
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -26,15 +29,13 @@ format: $(VENV)/.all  ## format and fix what can be fixed
 smoke: $(VENV)/.all  ## fine-tune a tiny model on drawn pictures, in seconds
 	$(BIN)/python -m pytest tests/training/test_finetune.py
 
-# A stamp per set of extras: stale when the versions change, or when the interpreter is gone.
+# A stamp per set of extras: stale when the versions change.
 $(VENV)/.demo: EXTRAS := demo
 $(VENV)/.all: EXTRAS := all
-$(VENV)/.demo $(VENV)/.all: pyproject.toml constraints.txt | venv
+$(VENV)/.demo $(VENV)/.all: pyproject.toml constraints.txt
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	@touch $@
-
-venv:
-	@$(BIN)/python -c '' 2>/dev/null || { rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
 
 chromium:
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
