@@ -108,6 +108,25 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def read_orientation(image: Image.Image) -> int:
+    """Read the EXIF orientation of a file.
+
+    A picture with one unreadable tag is still a picture: refusing it, or crashing on it, is what
+    users of other tools complain about (huggingface/datasets#7668).
+
+    Args:
+        image: As Pillow opened it, decoded or not.
+
+    Returns:
+        2 to 8 if the picture is stored turned or mirrored; 1 if upright or the tags are broken;
+        any other number means upright too.
+    """
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:
+        return 1
+
+
 def _check_bytes(size: int, limits: ImageLimits, name: str) -> None:
     if size == 0:
         raise ImageError(f"{name}: the file is empty (0 bytes)")
@@ -121,7 +140,7 @@ def _decode(stream: io.BytesIO, limits: ImageLimits, name: str) -> Image.Image:
             _check_sides(image.width, image.height, limits, name)
             image.draft(None, (DRAFT_SIDE, DRAFT_SIDE))  # JPEG only; a no-op for the others
             image.load()
-            return _upright(to_rgb(image), _orientation(image))
+            return _upright(to_rgb(image), read_orientation(image))
     except ImageError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -146,18 +165,6 @@ def _check_sides(width: int, height: int, limits: ImageLimits, name: str) -> Non
         raise ImageError(f"{size}, the limit for a side is {limits.max_side:,} pixels")
     if longer > shorter * limits.max_aspect_ratio:
         raise ImageError(f"{size}, one side over {limits.max_aspect_ratio:g} times the other")
-
-
-def _orientation(image: Image.Image) -> int:
-    """Read the EXIF orientation, 1 (upright) where the tags are broken.
-
-    A picture with one unreadable tag is still a picture: refusing it, or crashing on it, is what
-    users of other tools complain about (huggingface/datasets#7668).
-    """
-    try:
-        return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:
-        return 1
 
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:

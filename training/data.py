@@ -3,26 +3,23 @@
 A source is a hub data set id, a data set folder (parquet), or a folder of class folders.
 """
 
-import os
-from collections.abc import Callable, Iterator, Sequence, Sized
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import datasets
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
-from tqdm import tqdm
+from torch.utils.data import Dataset
 
-from hub_models.config import check_labels
 from hub_models.errors import ConfigError, ImageError
 from hub_models.image import load_image
 from hub_models.preprocess import Pixels
-
-_SPLITS: Final[tuple[str, ...]] = ("train", "validation", "test")
+from training.columns import find_columns, find_label_names, rename_columns
+from training.split import Part, cut, read_split
 
 
 @dataclass(frozen=True)
@@ -47,11 +44,13 @@ class Data:
     Attributes:
         splits: "train", "validation", and "test" if there is one.
         label_names: Class names in the order of the targets.
+        parts: Of every split, which rows of the data set's own splits it has, in its order.
         unreadable: Pictures dropped by `without`, over all splits.
     """
 
     splits: dict[str, datasets.Dataset]
     label_names: tuple[str, ...]
+    parts: dict[str, Part]
     unreadable: tuple[Unreadable, ...] = ()
 
     def only(self, names: Sequence[str]) -> "Data":
@@ -69,7 +68,11 @@ class Data:
         for name in names:
             if name not in self.splits:
                 raise ConfigError(f"data: no split {name!r}; there are {', '.join(self.splits)}")
-        return replace(self, splits={name: self.splits[name] for name in names})
+        return replace(
+            self,
+            splits={name: self.splits[name] for name in names},
+            parts={name: self.parts[name] for name in names},
+        )
 
     def aligned(self, label_names: tuple[str, ...]) -> "Data":
         """Count the targets in a model's order of class names.
@@ -100,11 +103,11 @@ class Data:
         }
         return replace(self, splits=splits, label_names=label_names)
 
-    def without(self, unreadable: list[Unreadable]) -> "Data":
+    def without(self, unreadable: Sequence[Unreadable]) -> "Data":
         """Drop pictures that cannot be read.
 
         Args:
-            unreadable: What `find_unreadable` found.
+            unreadable: What the audit found.
 
         Returns:
             The same data without them.
@@ -112,13 +115,16 @@ class Data:
         Raises:
             ConfigError: If a split has no picture left.
         """
-        splits = dict(self.splits)
-        for name, split in splits.items():
-            bad = {u.index for u in unreadable if u.split == name}
-            splits[name] = split.select([i for i in range(len(split)) if i not in bad])
-            if not len(splits[name]):
+        splits, parts = dict(self.splits), dict(self.parts)
+        for name in self.splits:
+            bad_rows = [bad.index for bad in unreadable if bad.split == name]
+            if not bad_rows:
+                continue
+            kept = np.delete(np.arange(len(splits[name])), bad_rows)
+            if not len(kept):
                 raise ConfigError(f"data: no readable picture in the split {name!r}")
-        return replace(self, splits=splits, unreadable=tuple(unreadable))
+            splits[name], parts[name] = splits[name].select(kept), parts[name].keep(kept)
+        return replace(self, splits=splits, parts=parts, unreadable=tuple(unreadable))
 
 
 def load_data(
@@ -128,6 +134,7 @@ def load_data(
     label_column: str = "",
     validation_fraction: float = 0.1,
     seed: int = 0,
+    split_file: Path | None = None,
 ) -> Data:
     """Load a data set's splits, finding its columns by their types.
 
@@ -140,12 +147,14 @@ def load_data(
         label_column: Its name; the only column of type ClassLabel, or of strings, if empty.
         validation_fraction: Share of train, 0 to 1.
         seed: Of the split.
+        split_file: RUN/split.json of another run: exactly its rows, whatever fraction and seed.
 
     Returns:
         The splits, nothing decoded yet.
 
     Raises:
-        ConfigError: If the source cannot be had, or a column cannot be told.
+        ConfigError: If the source cannot be had, a column cannot be told, or the saved split was
+            made from other data.
     """
     try:
         loaded = datasets.load_dataset(source)
@@ -157,22 +166,21 @@ def load_data(
             f"data set {source!r} cannot be loaded ({first_line}); --data FOLDER takes a folder "
             "of class folders, or one with parquet files"
         ) from error
-    splits = {str(name): split for name, split in loaded.items()}
-    if "train" not in splits:
-        raise ConfigError(f"data set {source!r} has no split 'train', only {', '.join(splits)}")
-    image, label = _columns(splits["train"].features, image_column, label_column)
-    label_names = _label_names(splits["train"], label)
-    splits = {n: _prepared(split, image, label, label_names) for n, split in splits.items()}
-    if "validation" not in splits:
-        splits |= _split_off(splits["train"], validation_fraction, seed)
-    wanted = {name: splits[name] for name in _SPLITS if name in splits}
-    return Data(wanted, label_names)
+    tables = {str(name): table for name, table in loaded.items()}
+    if "train" not in tables:
+        raise ConfigError(f"data set {source!r} has no split 'train', only {', '.join(tables)}")
+    image, label = find_columns(tables["train"].features, image_column, label_column)
+    label_names = find_label_names(tables["train"], label)
+    tables = {n: rename_columns(table, image, label, label_names) for n, table in tables.items()}
+    if split_file is None:
+        parts = cut(tables, validation_fraction, seed)
+    else:
+        parts = read_split(split_file, tables)
+    return Data({name: part.select() for name, part in parts.items()}, label_names, parts)
 
 
 def find_unreadable(data: Data, *, quiet: bool = False) -> list[Unreadable]:
-    """Decode every picture once, in full, and list those that cannot be used.
-
-    `Image.verify` would not do: it finds nothing wrong with a JPEG cut in half.
+    """List the pictures that cannot be used: `audit(data).unreadable`.
 
     Args:
         data: All its splits are read.
@@ -181,13 +189,9 @@ def find_unreadable(data: Data, *, quiet: bool = False) -> list[Unreadable]:
     Returns:
         Pictures that cannot be decoded, and rows without a label.
     """
-    found: list[Unreadable] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for name, split in data.splits.items():
-            outcomes = pool.map(_problem_in(split, name, len(data.label_names)), range(len(split)))
-            bar = tqdm(outcomes, f"reading {name}", len(split), disable=quiet, unit="img")
-            found += [Unreadable(name, i, reason) for i, reason in enumerate(bar) if reason]
-    return found
+    from training.audit import audit  # it stands on this module
+
+    return list(audit(data, quiet=quiet).unreadable)
 
 
 class Pictures(Dataset[tuple[Tensor, int]]):
@@ -215,32 +219,7 @@ class Pictures(Dataset[tuple[Tensor, int]]):
         return torch.from_numpy(pixels), row["target"]
 
 
-class EpochSampler(Sampler[tuple[int, int]]):
-    """Yields (epoch, index): shuffled by (seed, epoch) alone, or in order.
-
-    The order and every augmentation then depend on the epoch and not on how often an iterator was
-    made, by how many workers, or in how many processes: what resuming exactly needs.
-    """
-
-    def __init__(self, rows: Sized, *, seed: int, shuffle: bool) -> None:
-        self.length = len(rows)
-        self.seed = seed
-        self.shuffle = shuffle
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        order = torch.arange(self.length)
-        if self.shuffle:
-            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-            order = torch.randperm(self.length, generator=generator)
-        for index in order.tolist():
-            yield self.epoch, index
-
-
-def decode(cell: dict[str, Any]) -> Image.Image:
+def decode(cell: dict[str, Any] | None) -> Image.Image:
     """Decode a cell of an image column by the project's one decoder.
 
     Args:
@@ -252,93 +231,12 @@ def decode(cell: dict[str, Any]) -> Image.Image:
     Raises:
         ImageError: If it cannot be read.
     """
-    path = cell["path"]
+    if cell is None or (cell["bytes"] is None and not cell["path"]):
+        raise ImageError("the row has no picture")
     if cell["bytes"] is None:
-        return load_image(Path(path))
-    return load_image(cell["bytes"], name=path)
+        return load_image(Path(cell["path"]))
+    return load_image(cell["bytes"], name=cell["path"])
 
 
 def _listed(label_names: tuple[str, ...]) -> str:
     return ", ".join(label_names[:5]) + (", …" if len(label_names) > 5 else "")
-
-
-def _problem_in(
-    split: datasets.Dataset, name: str, num_classes: int
-) -> Callable[[int], str | None]:
-    def problem(index: int) -> str | None:
-        row = split[index]
-        if row["target"] is None or not 0 <= row["target"] < num_classes:
-            return f"{name}[{index}]: no label"
-        try:
-            decode(row["image"])
-        except ImageError as error:
-            return f"{name}[{index}]: {error}"
-        return None
-
-    return problem
-
-
-def _columns(features: datasets.Features, image: str, label: str) -> tuple[str, str]:
-    images = [n for n, f in features.items() if isinstance(f, datasets.Image)]
-    labels = [n for n, f in features.items() if isinstance(f, datasets.ClassLabel)]
-    if not labels:
-        labels = [n for n, f in features.items() if getattr(f, "dtype", "") == "string"]
-    return (
-        _column(features, image, images, "image_column", "an Image"),
-        _column(features, label, labels, "label_column", "a ClassLabel, or strings"),
-    )
-
-
-def _column(
-    features: datasets.Features, asked: str, found: list[str], option: str, kind: str
-) -> str:
-    if asked:
-        if asked not in features:
-            raise ConfigError(f"{option}: no column {asked!r}; there are {', '.join(features)}")
-        return asked
-    if len(found) == 1:
-        return found[0]
-    if found:
-        names = ", ".join(found)
-        raise ConfigError(f"data: {len(found)} columns hold {kind} ({names}); use --{option} NAME")
-    raise ConfigError(
-        f"data: no column holds {kind}; there are {', '.join(features)} "
-        "(a folder of pictures needs a sub-folder per class, two at least)"
-    )
-
-
-def _label_names(train: datasets.Dataset, label: str) -> tuple[str, ...]:
-    feature = train.features[label]
-    if isinstance(feature, datasets.ClassLabel):
-        names = tuple(feature.names)
-    else:
-        names = tuple(sorted(str(value) for value in train.unique(label) if value is not None))
-    check_labels(names)
-    if len(names) < 2:
-        raise ConfigError(f"data: at least two classes are needed, {label!r} has {len(names)}")
-    return names
-
-
-def _prepared(
-    split: datasets.Dataset, image: str, label: str, label_names: tuple[str, ...]
-) -> datasets.Dataset:
-    split = split.select_columns([image, label]).cast_column(image, datasets.Image(decode=False))
-    feature = split.features[label]
-    if not isinstance(feature, datasets.ClassLabel):
-        if feature.dtype != "string":
-            split = split.cast_column(label, datasets.Value("string"))
-        split = split.cast_column(label, datasets.ClassLabel(names=list(label_names)))
-    elif tuple(feature.names) != label_names:
-        raise ConfigError(f"data: the splits name their classes differently in {label!r}")
-    names = {image: "image", label: "target"}
-    return split.rename_columns({old: new for old, new in names.items() if old != new})
-
-
-def _split_off(train: datasets.Dataset, fraction: float, seed: int) -> dict[str, datasets.Dataset]:
-    try:
-        parts = train.train_test_split(fraction, stratify_by_column="target", seed=seed)
-    except ValueError as error:
-        raise ConfigError(
-            f"data: no validation split of {fraction:g} can be cut from train ({error})"
-        ) from error
-    return {"train": parts["train"], "validation": parts["test"]}

@@ -7,7 +7,7 @@ from PIL import Image
 
 from hub_models.errors import ConfigError
 from tests.training.conftest import draw
-from training.data import EpochSampler, Pictures, decode, find_unreadable, load_data
+from training.data import Pictures, decode, find_unreadable, load_data
 
 
 def save_parquet(folder: Path, features: datasets.Features, rows: dict[str, list]) -> Path:
@@ -174,17 +174,6 @@ def test_pictures_are_decoded_upright(class_folders: Path) -> None:
     path = class_folders / "red" / "turned.jpg"
     image.save(path, exif=exif)
     assert decode({"bytes": None, "path": str(path)}).size == (40, 50)
-
-
-def test_an_epoch_s_order_depends_on_seed_and_epoch_alone() -> None:
-    sampler = EpochSampler(range(50), seed=3, shuffle=True)
-    first = list(sampler)
-    assert list(sampler) == first
-    assert sorted(index for _, index in first) == list(range(50))
-    sampler.epoch = 1
-    second = list(sampler)
-    assert [index for _, index in second] != [index for _, index in first]
-    assert {epoch for epoch, _ in second} == {1}
 
 
 def test_a_row_becomes_pixels_and_target(class_folders: Path) -> None:

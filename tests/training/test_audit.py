@@ -1,0 +1,349 @@
+import json
+import os
+import shutil
+import struct
+import time
+import zlib
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+from PIL import Image
+
+from hub_models import ModelConfig
+from hub_models.card import render_card
+from hub_models.config_json import parse_config, render_config
+from tests import pictures
+from tests.training.conftest import draw
+from training.audit import Audit, audit
+from training.audit_report import as_origin, render_json, render_markdown, write_audit
+from training.data import Data, load_data
+
+
+def photo(seed: int, side: int = 160) -> Image.Image:
+    """A smooth picture unlike that of any other seed, as photographs are."""
+    levels = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    return Image.fromarray(levels).resize((side, side * 3 // 4), Image.Resampling.BICUBIC)
+
+
+def broken_png() -> bytes:
+    content = bytearray(pictures.encode(pictures.photo(64, 48), "PNG"))
+    content[content.index(b"IDAT") + 40] ^= 0xFF  # the chunk's checksum no longer fits
+    return bytes(content)
+
+
+def half(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def broken_exif(image: Image.Image) -> bytes:
+    """A whole JPEG whose one EXIF tag points far behind the end of the tags."""
+    tags = b"II*\0\x08\0\0\0\x01\0" + struct.pack("<HHII", 0x010E, 2, 9000, 0xFFFFF) + b"\0" * 4
+    return pictures.encode(image, "JPEG", exif=b"Exif\0\0" + tags)
+
+
+BAD = {
+    "cut.jpg": half(pictures.encode(pictures.photo(64, 48), "JPEG")),
+    "cut.gif": half(pictures.encode(pictures.photo(64, 48), "GIF")),
+    "cut.webp": half(pictures.encode(pictures.photo(64, 48), "WEBP")),
+    "text.jpg": b"<html>404 not found</html>",
+    "empty.jpg": b"",
+    "chunk.png": broken_png(),
+    "bomb.png": pictures.png(60_000, 60_000, 8, 2, zlib.compress(b"\0" * 1000)),
+    "bomb.jpg": pictures.jpeg_claiming(60_000, 60_000),
+}
+FINE = {
+    "exif.jpg": broken_exif(pictures.photo(64, 48)),
+    "really_a_jpeg.png": pictures.encode(pictures.photo(64, 48), "JPEG"),
+}
+
+
+def shown_bars(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().err
+
+
+def splits_of(folder: Path, **images: dict[str, Image.Image]) -> Data:
+    """Splits of two classes, twelve pictures each, and the named images in the class red."""
+    for number, (split, more) in enumerate(images.items()):
+        for label in ("blue", "red"):
+            target = folder / split / label
+            target.mkdir(parents=True)
+            for i in range(6):
+                seed = 1000 * number + 10 * i + (label == "red")
+                photo(seed).save(target / f"{label}-{i}.jpg")
+        for name, image in more.items():
+            image.save(folder / split / "red" / name)
+    return load_data(str(folder))
+
+
+def test_eight_bad_files_are_named_with_their_reason_and_odd_ones_are_kept(
+    class_folders: Path, tmp_path: Path
+) -> None:
+    for name, content in (BAD | FINE).items():
+        (class_folders / "red" / name).write_bytes(content)
+    data = load_data(str(class_folders), validation_fraction=0.2)
+    found = audit(data, quiet=True)
+    named = {}
+    for bad in found.unreadable:
+        path = Path(data.splits[bad.split][bad.index]["image"]["path"])
+        named[path.name] = bad.reason
+        assert bad.reason.startswith(f"{bad.split}[{bad.index}]: {path.name}: ")
+    assert set(named) == set(BAD)
+    assert "damaged or truncated" in named["cut.jpg"]
+    assert "damaged or truncated" in named["chunk.png"]
+    assert "not a picture of a known kind" in named["text.jpg"]
+    assert "0 bytes" in named["empty.jpg"]
+    assert "pixels" in named["bomb.png"]
+    kept = data.without(found.unreadable)
+    assert sum(len(split) for split in kept.splits.values()) == 62
+    assert sum(facts.pictures for facts in found.splits.values()) == 62
+    assert sum(facts.classes["red"] for facts in found.splits.values()) == 22
+    text = render_markdown(found)
+    assert all(name in text for name in BAD)
+    assert not any(name in text for name in FINE)
+    assert str(tmp_path) not in text + render_json(found)  # nobody's business
+
+
+def test_rows_without_a_label_or_a_picture_are_named(tmp_path: Path) -> None:
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])}
+    )
+    for split in ("train", "validation"):
+        rows = [{"bytes": pictures.encode(photo(i), "JPEG"), "path": f"{i}.jpg"} for i in range(4)]
+        images = [*rows, None]
+        table = datasets.Dataset.from_dict(
+            {"image": images, "label": [0, 1, None, 1, 0]}, features=features
+        )
+        table.to_parquet(tmp_path / f"{split}-00000-of-00001.parquet")
+    found = audit(load_data(str(tmp_path)), quiet=True)
+    assert [bad.reason for bad in found.unreadable if bad.split == "train"] == [
+        "train[2]: no label",
+        "train[4]: the row has no picture",
+    ]
+
+
+def test_sides_formats_and_turned_pictures_are_counted(tmp_path: Path) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    for split in ("train", "validation"):
+        for label in ("a", "b"):
+            (tmp_path / split / label).mkdir(parents=True)
+            photo(1, side=120).save(tmp_path / split / label / "1.png")
+            photo(2, side=200).save(tmp_path / split / label / "2.jpg", exif=turned)
+            photo(3, side=160).save(tmp_path / split / label / "3.webp")
+    shutil.rmtree(tmp_path / "train" / "b")
+    (tmp_path / "train" / "b").mkdir()
+    camera = [photo(4, side=400), photo(5, side=100)]  # a JPEG with a preview inside
+    camera[0].save(
+        tmp_path / "train" / "b" / "4.jpg", format="MPO", save_all=True, append_images=camera[1:]
+    )
+    facts = audit(load_data(str(tmp_path)), quiet=True).splits
+    assert facts["train"].classes == {"a": 3, "b": 1}
+    assert facts["train"].formats == {"JPEG": 2, "PNG": 1, "WEBP": 1}
+    assert facts["train"].turned == 1
+    assert facts["train"].shorter_side == (90, 135, 300)
+    assert facts["train"].longer_side == (120, 180, 400)
+    assert facts["validation"].classes == {"a": 3, "b": 3}
+
+
+def test_a_second_audit_decodes_nothing(
+    class_folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (class_folders / "red" / "cut.jpg").write_bytes(BAD["cut.jpg"])
+    first = audit(load_data(str(class_folders)))
+    assert "reading train" in shown_bars(capsys)
+
+    def refuse(*args: object, **options: object) -> None:
+        raise AssertionError("a picture was opened")
+
+    monkeypatch.setattr(Image, "open", refuse)
+    assert audit(load_data(str(class_folders))) == first
+    assert "reading" not in shown_bars(capsys)
+    again = audit(load_data(str(class_folders), seed=5, validation_fraction=0.3))
+    assert "reading" not in shown_bars(capsys)  # another split of the same pictures
+    assert len(again.unreadable) == 1
+
+
+@pytest.mark.parametrize("keeps_time", [False, True], ids=["later", "its time put back"])
+def test_a_changed_file_is_audited_again(class_folders: Path, keeps_time: bool) -> None:
+    path = class_folders / "blue" / "blue-07.jpg"
+    before = path.stat()
+    assert audit(load_data(str(class_folders)), quiet=True).unreadable == ()
+    time.sleep(0.02)  # longer than a file system's clock tick
+    content = bytearray(path.read_bytes())
+    content[:4] = b"text"
+    path.write_bytes(content)  # of the same size
+    if keeps_time:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    (bad,) = audit(load_data(str(class_folders)), quiet=True).unreadable
+    assert "blue-07.jpg" in bad.reason
+
+
+def test_pictures_inside_a_table_are_audited_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])}
+    )
+
+    def save(images: list[bytes]) -> None:
+        cells = [{"bytes": content, "path": None} for content in images]
+        rows = {"image": cells, "label": [0, 1] * 5}
+        table = datasets.Dataset.from_dict(rows, features=features)
+        table.to_parquet(tmp_path / "train-00000-of-00001.parquet")
+
+    images = [pictures.encode(photo(i), "JPEG") for i in range(10)]
+    save(images)
+    assert audit(load_data(str(tmp_path), validation_fraction=0.4)).unreadable == ()
+    assert "reading train" in shown_bars(capsys)
+    assert audit(load_data(str(tmp_path), validation_fraction=0.2)).unreadable == ()
+    assert "reading" not in shown_bars(capsys)
+    time.sleep(0.02)
+    save([*images[:9], half(images[9])])
+    found = audit(load_data(str(tmp_path), validation_fraction=0.2))
+    assert "image: damaged or truncated" in found.unreadable[0].reason
+
+
+def test_an_interrupted_audit_goes_on_where_it_stopped(
+    class_folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = load_data(str(class_folders))
+    opened, really_open = [], Image.open
+
+    def interrupt(*args: object, **options: object) -> Image.Image:
+        opened.append(1)
+        if len(opened) > 100:  # each picture is opened for its pixels, then for its header
+            raise KeyboardInterrupt
+        return really_open(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Image, "open", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        audit(data)
+    monkeypatch.undo()
+    capsys.readouterr()
+    assert sum(facts.pictures for facts in audit(data).splits.values()) == 60
+    left = int(shown_bars(capsys).split("reading train:")[1].split("/")[1].split()[0])
+    assert 0 < left < 54
+
+
+def test_a_damaged_memory_is_made_anew(class_folders: Path) -> None:
+    data = load_data(str(class_folders))
+    first = audit(data, quiet=True)
+    for path in (Path(datasets.config.HF_DATASETS_CACHE) / "hub_models_scans").iterdir():
+        path.write_bytes(b"\x10")
+    assert audit(data, quiet=True) == first
+
+
+def recoded(image: Image.Image, path: Path, **options: object) -> Image.Image:
+    image.save(path, **options)
+    return Image.open(path)
+
+
+def test_copies_across_splits_are_found_and_look_alikes_are_not(tmp_path: Path) -> None:
+    original = photo(7, side=240)
+    x, y = original.size
+    worse = recoded(original, tmp_path / "worse.jpg", quality=30)
+    data = splits_of(
+        tmp_path / "data",
+        train={"original.png": original},
+        test={
+            "worse.png": worse,
+            "smaller.png": original.resize((x * 9 // 10, y * 9 // 10)),
+            "squashed.png": original.resize((150, 150)),
+            "grey.png": original.convert("L"),
+            "brighter.png": original.point(lambda level: level * 0.8 + 40),
+            "mirrored.png": original.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+            "turned.png": original.transpose(Image.Transpose.ROTATE_180),
+            "other.png": photo(8, side=240),
+        },
+    )
+    found = audit(data, quiet=True)
+    copies = {pair.other.name for pair in found.pairs if pair.picture.name == "original.png"}
+    assert copies == {"worse.png", "smaller.png", "squashed.png", "grey.png", "brighter.png"}
+    assert not any(pair.same_file for pair in found.pairs)
+    assert {(pair.picture.split, pair.other.split) for pair in found.pairs} <= {
+        ("train", "test"),
+        ("validation", "test"),
+    }
+
+
+def test_the_same_file_is_told_apart_from_a_copy_and_a_wrong_label_is_shouted(
+    tmp_path: Path,
+) -> None:
+    original = photo(7)
+    splits_of(tmp_path / "data", train={"a.png": original}, validation={"b.png": original}, test={})
+    original.save(tmp_path / "data" / "test" / "blue" / "c.webp")
+    data = load_data(str(tmp_path / "data"))
+    found = audit(data, quiet=True)
+    pairs = [(p.picture.name, p.other.name, p.same_file) for p in found.pairs]
+    assert pairs[0] == ("a.png", "b.png", True)
+    assert set(pairs[1:]) == {("a.png", "c.webp", False), ("b.png", "c.webp", False)}
+    assert found.pairs_found == 3
+    for pair in found.pairs:
+        for end in (pair.picture, pair.other):
+            path = Path(data.splits[end.split][end.index]["image"]["path"])
+            assert (path.name, path.parent.name) == (end.name, end.label)
+    text = render_markdown(found)
+    assert "3 pairs" in text
+    assert text.count("LABELS DIFFER") == 2
+    assert as_origin(found)["near_duplicates"] == "3 pairs, 1 of the same file"
+
+
+def test_pictures_without_detail_are_the_same_only_as_the_same_file(tmp_path: Path) -> None:
+    flat = {"white.png": "white", "black.png": "black"}
+    images = {name: Image.new("RGB", (50, 50), colour) for name, colour in flat.items()}
+    splits_of(tmp_path / "data", train=images, validation=images)
+    found = audit(load_data(str(tmp_path / "data")), quiet=True)
+    assert [(p.picture.name, p.other.name, p.same_file) for p in found.pairs] == [
+        ("black.png", "black.png", True),
+        ("white.png", "white.png", True),
+    ]
+
+
+def test_a_leak_into_a_validation_split_of_our_own_is_found(class_folders: Path) -> None:
+    for label in ("red", "green", "blue"):
+        for i in range(20):
+            image = draw(label, 100 + i)
+            image.save(class_folders / label / f"copy-{i}.png")
+    data = load_data(str(class_folders), validation_fraction=0.5)
+    found = audit(data, quiet=True)
+    assert found.pairs_found == len(found.pairs) > 10
+    assert all(pair.other.split == "validation" for pair in found.pairs)
+
+
+def audited(folder: Path) -> tuple[Data, Audit]:
+    data = load_data(str(folder), validation_fraction=0.2)
+    return data, audit(data, quiet=True)
+
+
+def test_a_run_folder_and_a_card_say_what_was_found(class_folders: Path, tmp_path: Path) -> None:
+    (class_folders / "red" / "cut.jpg").write_bytes(BAD["cut.jpg"])
+    data, found = audited(class_folders)
+    write_audit(tmp_path / "run", data, found)
+    report = json.loads((tmp_path / "run" / "audit.json").read_text())
+    assert report["splits"]["train"]["classes"] == {"blue": 16, "green": 16, "red": 16}
+    assert "cut.jpg" in report["unreadable"][0]["reason"]
+    assert "| class red | 16 | 4 |" in (tmp_path / "run" / "audit.md").read_text()
+
+    labels = ("blue", "green", "red")
+    config = ModelConfig("resnet18", labels, 512, "conv1", "fc", origin=as_origin(found))
+    assert parse_config(render_config(config)).origin == as_origin(found)
+    card = render_card(config, "colours")
+    assert "| Photographs by class | train: blue 16, green 16, red 16; validation" in card
+    assert "| Pairs that look the same in two splits | none found |" in card
+
+
+def test_many_classes_and_many_bad_pictures_stay_short(tmp_path: Path) -> None:
+    for number in range(12):
+        (tmp_path / f"class{number:02}").mkdir()
+        for i in range(4):
+            draw("red", 10 * number + i).save(tmp_path / f"class{number:02}" / f"{i}.jpg")
+        for i in range(5):
+            (tmp_path / f"class{number:02}" / f"bad{i}.jpg").write_bytes(b"bad")
+    data = load_data(str(tmp_path), validation_fraction=0.3)
+    found = audit(data, quiet=True)
+    assert len(found.unreadable) == 60
+    text = render_markdown(found)
+    assert "… and 10 more in audit.json" in text
+    assert "in each of 12 classes" in as_origin(found)["class_counts"]
