@@ -149,7 +149,8 @@ def test_a_killed_run_resumes_to_the_bits_of_an_uninterrupted_one(
         time.sleep(0.005)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
-    assert whole.wait(120) == 0, whole.communicate()[0]
+    said = whole.communicate(timeout=120)[0]
+    assert whole.returncode == 0, said
     assert len(rows(runs["killed"])) < 3
     resumed = launch(processes, [*words["killed"], "--resume"])
     said = resumed.communicate(timeout=120)[0]
