@@ -90,6 +90,7 @@ class Recipe:
     image_column: str = ""  # empty: the column of type Image
     label_column: str = ""  # empty: the column of type ClassLabel, or of strings
     validation_fraction: float = 0.1  # split off from train where the data has no validation
+    split_file: str = ""  # RUN/split.json of another run: exactly its rows
     workers: int = 2  # processes that decode and augment
 
     architecture: str = "resnet18"

@@ -24,9 +24,11 @@ from accelerate.utils import broadcast_object_list, set_seed
 
 from hub_models import ImageClassifier
 from hub_models.errors import ConfigError, HubModelsError
+from training.audit import audit
+from training.audit_report import as_origin, write_audit
 from training.command_line import recipe_arguments, typed_command
 from training.config import Recipe, read_recipe
-from training.data import Data, find_unreadable, load_data
+from training.data import Data, load_data
 from training.interrupt import Interrupt
 from training.loop import Training, evaluation, set_up
 from training.metrics import Evaluation
@@ -80,9 +82,10 @@ def finetune(recipe: Recipe, command: str, interrupt: Interrupt, *, resume: bool
     out = Path(recipe.out)
     state, progress = _open_run(out, accelerator, resume=resume)
     set_seed(recipe.seed)
-    data = _load_data(recipe, accelerator)
+    data, audited = _load_data(recipe, accelerator)
     training = set_up(accelerator, recipe, data, _make_model(recipe, data))
-    origin = dict(training.model.config.origin) | make_origin(recipe, data, command)
+    made = make_origin(recipe, data, command)
+    origin = dict(training.model.config.origin) | made | audited
     if state is not None:
         training.load_state_dict(state)
     if accelerator.is_main_process:
@@ -212,7 +215,8 @@ def _open_run(
     return state, progress
 
 
-def _load_data(recipe: Recipe, accelerator: Accelerator) -> Data:
+def _load_data(recipe: Recipe, accelerator: Accelerator) -> tuple[Data, dict[str, str]]:
+    """Load and audit the data; give what can be read, and what the card says of the rest."""
     with accelerator.main_process_first():  # the others then find it cached
         data = load_data(
             recipe.data,
@@ -220,15 +224,20 @@ def _load_data(recipe: Recipe, accelerator: Accelerator) -> Data:
             label_column=recipe.label_column,
             validation_fraction=recipe.validation_fraction,
             seed=recipe.seed,
+            split_file=Path(recipe.split_file) if recipe.split_file else None,
         )
-    box = [find_unreadable(data) if accelerator.is_main_process else None]
+    box: list[Any] = [None]
+    if accelerator.is_main_process:
+        found = audit(data)
+        write_audit(Path(recipe.out), data, found)
+        box = [(found.unreadable, as_origin(found))]
     broadcast_object_list(box)
-    unreadable = box[0] or []
+    unreadable, said = box[0]
     for bad in unreadable:
         accelerator.print(f"dropped {bad.reason}")
     if unreadable:
         accelerator.print(f"dropped {len(unreadable)} unreadable pictures in all")
-    return data.without(unreadable)
+    return data.without(unreadable), said
 
 
 def _make_model(recipe: Recipe, data: Data) -> ImageClassifier:

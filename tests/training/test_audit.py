@@ -237,7 +237,8 @@ def test_a_damaged_memory_is_made_anew(class_folders: Path) -> None:
 
 def recoded(image: Image.Image, path: Path, **options: object) -> Image.Image:
     image.save(path, **options)
-    return Image.open(path)
+    with Image.open(path) as stored:
+        return stored.copy()
 
 
 def test_copies_across_splits_are_found_and_look_alikes_are_not(tmp_path: Path) -> None:

@@ -33,10 +33,13 @@ def test_a_run_leaves_a_checkpoint_metrics_config_and_state(
     assert finetune(typed(tiny_recipe)) == 0
     run = tmp_path / "run"
     assert sorted(path.name for path in run.iterdir()) == [
+        "audit.json",
+        "audit.md",
         "checkpoint",
         "config.toml",
         "environment.json",
         "metrics.jsonl",
+        "split.json",
         "state",
     ]
     assert [row["epoch"] for row in rows(run)] == [1, 2]
@@ -220,6 +223,16 @@ def test_what_cannot_be_had_is_one_sentence(
     assert error.startswith("finetune: ")
     assert message in error
     assert not (tmp_path / "run" / "checkpoint").exists()
+
+
+def test_another_run_s_split_is_used_exactly(
+    tiny_recipe: dict[str, object], tmp_path: Path
+) -> None:
+    assert finetune(typed(tiny_recipe, epochs=1)) == 0
+    split = tmp_path / "run" / "split.json"
+    other = typed(tiny_recipe, epochs=1, seed=9, out=tmp_path / "other", split_file=split)
+    assert finetune(other) == 0
+    assert (tmp_path / "other" / "split.json").read_text() == split.read_text()
 
 
 def test_an_unknown_key_is_wrong_usage() -> None:
