@@ -99,7 +99,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: damaged or no safetensors file ({error})") from error
-    # Copied out of the file's map (10 ms for MobileNetV2): a map is not aligned as PyTorch's own
+    # Copied out of the file's map: a map is not aligned as PyTorch's own
     # memory is, and its kernels then round the last bit of a logit differently.
     return {
         n: t.to(torch.float32, copy=True) if t.is_floating_point() else t
