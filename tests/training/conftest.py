@@ -16,6 +16,12 @@ def draw(label: str, seed: int, size: tuple[int, int] = (50, 40)) -> Image.Image
     return Image.fromarray(levels)
 
 
+def photo(seed: int, side: int = 160) -> Image.Image:
+    """A smooth picture unlike that of any other seed, as photographs are."""
+    levels = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    return Image.fromarray(levels).resize((side, side * 3 // 4), Image.Resampling.BICUBIC)
+
+
 @pytest.fixture
 def class_folders(tmp_path: Path) -> Path:
     """A folder of three class folders, 20 pictures each."""
