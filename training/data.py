@@ -179,21 +179,6 @@ def load_data(
     return Data({name: part.select() for name, part in parts.items()}, label_names, parts)
 
 
-def find_unreadable(data: Data, *, quiet: bool = False) -> list[Unreadable]:
-    """List the pictures that cannot be used: `audit(data).unreadable`.
-
-    Args:
-        data: All its splits are read.
-        quiet: Show no progress bar.
-
-    Returns:
-        Pictures that cannot be decoded, and rows without a label.
-    """
-    from training.audit import audit  # it stands on this module
-
-    return list(audit(data, quiet=quiet).unreadable)
-
-
 class Pictures(Dataset[tuple[Tensor, int]]):
     """A split as a torch data set of pixels and targets.
 

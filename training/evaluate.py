@@ -23,9 +23,10 @@ from accelerate import Accelerator, DataLoaderConfiguration
 
 from hub_models import ImageClassifier, hub
 from hub_models.errors import ConfigError, HubModelsError
+from training.audit import audit
 from training.augment import CentreView
 from training.calibration import fit_temperature
-from training.data import Data, Pictures, decode, find_unreadable, load_data
+from training.data import Data, Pictures, decode, load_data
 from training.figures import draw_confusion, draw_mistakes, draw_reliability, save_figure
 from training.plots import distinct_names
 from training.predict import in_order, predict
@@ -105,7 +106,9 @@ def _measure_all(options: argparse.Namespace) -> list[dict[str, Any]]:
     data = load_data(
         options.data, validation_fraction=options.validation_fraction, seed=options.seed
     ).only(names)
-    data = data.without(find_unreadable(data, quiet=not accelerator.is_main_process))
+    with accelerator.main_process_first():  # the others then find it remembered
+        found = audit(data, quiet=not accelerator.is_main_process)
+    data = data.without(found.unreadable)
     for bad in data.unreadable:
         print(f"left out {bad.reason}", file=sys.stderr)
     rows: list[dict[str, Any]] = []

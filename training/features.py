@@ -162,7 +162,7 @@ def _identity(cell: dict[str, Any]) -> bytes:
     if cell["bytes"] is not None:
         return hashlib.sha256(cell["bytes"]).digest()
     status = os.stat(cell["path"])
-    return f"{cell['path']} {status.st_size} {status.st_mtime_ns}".encode()
+    return f"{cell['path']} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}".encode()
 
 
 def _is_whole(path: Path) -> bool:

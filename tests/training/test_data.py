@@ -7,7 +7,8 @@ from PIL import Image
 
 from hub_models.errors import ConfigError
 from tests.training.conftest import draw
-from training.data import Pictures, decode, find_unreadable, load_data
+from training.audit import audit
+from training.data import Pictures, decode, load_data
 
 
 def save_parquet(folder: Path, features: datasets.Features, rows: dict[str, list]) -> Path:
@@ -138,14 +139,14 @@ def test_unreadable_pictures_are_found_named_and_dropped(class_folders: Path) ->
     (class_folders / "blue" / "text.jpg").write_text("not a picture")
     (class_folders / "green" / "zero.png").write_bytes(b"")
     data = load_data(str(class_folders), validation_fraction=0.2)
-    unreadable = find_unreadable(data, quiet=True)
+    unreadable = audit(data, quiet=True).unreadable
     reasons = " ".join(bad.reason for bad in unreadable)
     assert len(unreadable) == 3
     for name in ("cut.jpg", "text.jpg", "zero.png"):
         assert name in reasons
     kept = data.without(unreadable)
     assert sum(len(split) for split in kept.splits.values()) == 60
-    assert find_unreadable(kept, quiet=True) == []
+    assert audit(kept, quiet=True).unreadable == ()
 
 
 def test_a_split_with_nothing_readable_is_an_error(class_folders: Path) -> None:
@@ -153,7 +154,7 @@ def test_a_split_with_nothing_readable_is_an_error(class_folders: Path) -> None:
         path.write_bytes(b"broken")
     data = load_data(str(class_folders))
     with pytest.raises(ConfigError, match="no readable picture in the split 'train'"):
-        data.without(find_unreadable(data, quiet=True))
+        data.without(audit(data, quiet=True).unreadable)
 
 
 def test_targets_follow_a_model_s_order_of_labels(class_folders: Path) -> None:
