@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # PyTorch comes with the first model
 
     from hub_models import ImageClassifier
 
-# 25 million pixels take 250 MB while they are decoded, and one picture is decoded at a time.
+# Stricter than the library: visitors send these. One picture is decoded at a time.
 LIMITS: Final = ImageLimits(max_bytes=16 * 2**20, max_pixels=25_000_000)
 MAX_SIDE_PX: Final = 1024  # of a model's input: a forward pass at 4,096 px would take minutes
 TIMED_PASSES: Final = 5

@@ -105,7 +105,7 @@ def _classify(options: argparse.Namespace) -> int:
 
 
 def _any_readable(pictures: Sequence[str]) -> bool:
-    """Tell whether PyTorch, at 600 MB and more, needs to be loaded at all."""
+    """Tell whether PyTorch, by far the most memory here, needs to be loaded at all."""
     for picture in pictures:
         with contextlib.suppress(ImageError):
             load_image(picture)

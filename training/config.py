@@ -141,7 +141,7 @@ class Recipe:
     average_best: int = 0  # try the mean of the best so many epochs' weights at the end
     seed: int = 0
     compile: bool = False  # torch.compile: pays off after some hundred steps
-    channels_last: bool = False  # memory layout; faster for MobileNet on CPUs
+    channels_last: bool = False  # memory layout: try it for MobileNet on CPUs
     save_every: int = 200  # optimiser steps between two states to resume from; 0: epochs only
 
     dataset_name: str = ""  # the rest is for the card; empty: `data`
