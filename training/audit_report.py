@@ -11,6 +11,7 @@ from training.duplicates import MAX_DISTANCE
 from training.run_folder import write_text
 from training.split import render_split
 
+SPLIT_FILE: Final = "split.json"
 _LISTED: Final = 50  # of each kind, in audit.md; audit.json has all
 _CLASSES: Final = 10  # listed by name on a card
 
@@ -23,7 +24,7 @@ def write_audit(folder: Path, data: Data, audit: Audit) -> None:
         data: As it was audited, nothing dropped yet: the indices of the audit count in it.
         audit: Of that data.
     """
-    write_text(folder / "split.json", render_split(data.parts))
+    write_text(folder / SPLIT_FILE, render_split(data.parts))
     write_text(folder / "audit.json", render_json(audit))
     write_text(folder / "audit.md", render_markdown(audit))
 

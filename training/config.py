@@ -13,6 +13,7 @@ from hub_models.config import INTERPOLATIONS, STEMS, PreprocessConfig
 from hub_models.errors import ConfigError, named
 from hub_models.model import FREEZE_MODES
 from training.sampler import MIN_IMAGES
+from training.tracker import TRACKERS
 
 CHOICES: Final = {
     "stem": STEMS,
@@ -22,6 +23,8 @@ CHOICES: Final = {
     "optimizer": ("adam", "adamw", "sgd", "rmsprop"),
     "schedule": ("cosine", "step", "one_cycle", "plateau", "constant"),
     "class_weights": ("none", "balanced"),
+    "normalisation": ("weights", "measured"),
+    "tracker": TRACKERS,
 }
 _AUGMENTATION: Final = (
     "image_size",
@@ -104,6 +107,7 @@ class Recipe:
     eval_size: int = 0  # side in evaluation and in the published model; 0: image_size
     crop_pct: float = 0.875  # evaluation keeps this share of the resized shorter side
     interpolation: str = "bilinear"
+    normalisation: str = "weights"  # "measured": mean and std of the training pictures
 
     views: int = 0  # fixed random views of each image, one an epoch in turn; 0: ever new ones
     cache_features: bool = False  # compute the frozen backbone's features of the views once
@@ -143,6 +147,7 @@ class Recipe:
     compile: bool = False  # torch.compile: pays off after some hundred steps
     channels_last: bool = False  # memory layout: try it for MobileNet on CPUs
     save_every: int = 200  # optimiser steps between two states to resume from; 0: epochs only
+    tracker: str = "tensorboard"  # any that Accelerate knows; empty: metrics.jsonl alone
 
     dataset_name: str = ""  # the rest is for the card; empty: `data`
     start: str = ""  # what the weights started from, in words
@@ -172,6 +177,11 @@ class Recipe:
                 self.freeze != "none" and self.weights == "none",
                 f"freeze = {self.freeze!r} with weights = 'none' would freeze random numbers; "
                 "freeze = 'none' trains the whole network",
+            ),
+            (
+                self.normalisation == "measured" and self.freeze == "head",
+                "normalisation = 'measured' needs a backbone that trains: a frozen one expects "
+                "the mean and std of its weights",
             ),
             (
                 self.freeze == "none" and self.freeze_epochs > 0,

@@ -11,7 +11,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +25,18 @@ from accelerate.utils import broadcast_object_list, set_seed
 from hub_models import ImageClassifier
 from hub_models.errors import ConfigError, HubModelsError
 from training.audit import audit
-from training.audit_report import as_origin, write_audit
+from training.audit_report import SPLIT_FILE, as_origin, write_audit
+from training.channels import measure_statistics
 from training.command_line import recipe_arguments, typed_command
 from training.config import Recipe, read_recipe
 from training.data import Data, load_data
 from training.interrupt import Interrupt
 from training.loop import Training, evaluation, set_up
 from training.metrics import Evaluation
+from training.resume import resumed_recipe
 from training.run_folder import METRICS_FILE, describe_run, make_origin, write_metrics
 from training.state import Progress, load_state, save_state
+from training.tracker import check_tracker, start_tracker
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(parser.parse_args(typed))
     try:
         path, resume = options.pop("recipe"), options.pop("resume")
-        recipe = read_recipe(path, options)
+        recipe = resumed_recipe(path, options) if resume else read_recipe(path, options)
         with Interrupt() as interrupt:
             finetune(recipe, typed_command(typed), interrupt, resume=resume)
     except (HubModelsError, FloatingPointError) as error:
@@ -78,12 +81,19 @@ def finetune(recipe: Recipe, command: str, interrupt: Interrupt, *, resume: bool
         HubModelsError: If data, weights or recipe cannot be used.
         FloatingPointError: If the loss becomes NaN or infinite.
     """
-    accelerator = Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
     out = Path(recipe.out)
+    accelerator = Accelerator(
+        dataloader_config=DataLoaderConfiguration(split_batches=True),
+        log_with=check_tracker(recipe.tracker),
+        project_dir=out,
+    )
     state, progress = _open_run(out, accelerator, resume=resume)
     set_seed(recipe.seed)
-    data, audited = _load_data(recipe, accelerator)
-    training = set_up(accelerator, recipe, data, _make_model(recipe, data))
+    data, audited = _load_data(recipe, accelerator, resume=resume)
+    model = _make_model(recipe, data)
+    if recipe.normalisation == "measured":
+        _measure_normalisation(accelerator, data, model)
+    training = set_up(accelerator, recipe, data, model)
     made = make_origin(recipe, data, command)
     origin = dict(training.model.config.origin) | made | audited
     if state is not None:
@@ -91,6 +101,7 @@ def finetune(recipe: Recipe, command: str, interrupt: Interrupt, *, resume: bool
     if accelerator.is_main_process:
         describe_run(out, recipe, data)
         write_metrics(out, progress.rows)
+    start_tracker(accelerator, asdict(recipe))
 
     run = _Run(training, progress, out, origin, interrupt)
     while progress.epoch < recipe.epochs and not run.is_stale():
@@ -143,6 +154,7 @@ class _Run:
         if training.accelerator.is_main_process:
             write_metrics(self.out, progress.rows)
             print("  ".join(f"{k} {_shown(v)}" for k, v in row.items()), flush=True)
+        training.accelerator.log(_as_scalars(row), step=progress.epoch)
         training.accelerator.wait_for_everyone()
         return not self._is_interrupted()
 
@@ -215,8 +227,12 @@ def _open_run(
     return state, progress
 
 
-def _load_data(recipe: Recipe, accelerator: Accelerator) -> tuple[Data, dict[str, str]]:
+def _load_data(
+    recipe: Recipe, accelerator: Accelerator, *, resume: bool
+) -> tuple[Data, dict[str, str]]:
     """Load and audit the data; give what can be read, and what the card says of the rest."""
+    own_split = Path(recipe.out) / SPLIT_FILE
+    split_file = own_split if resume and own_split.exists() else recipe.split_file
     with accelerator.main_process_first():  # the others then find it cached
         data = load_data(
             recipe.data,
@@ -224,7 +240,7 @@ def _load_data(recipe: Recipe, accelerator: Accelerator) -> tuple[Data, dict[str
             label_column=recipe.label_column,
             validation_fraction=recipe.validation_fraction,
             seed=recipe.seed,
-            split_file=Path(recipe.split_file) if recipe.split_file else None,
+            split_file=Path(split_file) if split_file else None,
         )
     box: list[Any] = [None]
     if accelerator.is_main_process:
@@ -255,6 +271,18 @@ def _make_model(recipe: Recipe, data: Data) -> ImageClassifier:
     return model
 
 
+def _measure_normalisation(accelerator: Accelerator, data: Data, model: ImageClassifier) -> None:
+    """Give the model its training pictures' own mean and std."""
+    box: list[Any] = [None]
+    preprocess = model.config.preprocess
+    if accelerator.is_main_process:
+        box = [measure_statistics(data.splits["train"], preprocess)]
+    broadcast_object_list(box)
+    mean, std = box[0]
+    accelerator.print(f"mean {mean}, std {std} of {len(data.splits['train']):,} training pictures")
+    model.config = replace(model.config, preprocess=replace(preprocess, mean=mean, std=std))
+
+
 def _row(
     progress: Progress, fit: Evaluation, measured: Evaluation, rates: list[float]
 ) -> dict[str, Any]:
@@ -267,6 +295,12 @@ def _row(
         "learning_rate": rates,
         "seconds": progress.seconds,
     }
+
+
+def _as_scalars(row: dict[str, Any]) -> dict[str, float]:
+    rates = row["learning_rate"]
+    named = {"backbone_learning_rate": rates[0], "head_learning_rate": rates[-1]}
+    return {k: v for k, v in row.items() if k not in ("epoch", "learning_rate")} | named
 
 
 def _shown(value: object) -> str:

@@ -41,6 +41,7 @@ def test_a_run_leaves_a_checkpoint_metrics_config_and_state(
         "metrics.jsonl",
         "split.json",
         "state",
+        "tracker",
     ]
     assert [row["epoch"] for row in rows(run)] == [1, 2]
     assert tomllib.loads((run / "config.toml").read_text())["batch_size"] == 16
@@ -291,3 +292,68 @@ def test_a_damaged_state_is_said_and_the_one_before_is_used(
     assert finetune([*typed(tiny_recipe), "--resume"]) == 0
     assert f"{newest.name} is damaged: using the state before it" in capsys.readouterr().out
     assert [row["epoch"] for row in rows(tmp_path / "run")] == [1, 2]
+
+
+def test_a_resumed_run_needs_no_more_than_its_folder(
+    tiny_recipe: dict[str, object], tmp_path: Path
+) -> None:
+    assert finetune(typed(tiny_recipe)) == 0
+    run = tmp_path / "run"
+    newest = max((run / "state").iterdir())
+    newest.unlink()  # as if it had been killed before the end
+    assert finetune(["--out", str(run), "--resume"]) == 0
+    assert newest.exists()
+    assert [row["epoch"] for row in rows(run)] == [1, 2]
+
+
+def test_a_resumed_run_refuses_another_recipe(
+    tiny_recipe: dict[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetune(typed(tiny_recipe, epochs=1)) == 0
+    assert finetune([*typed(tiny_recipe, epochs=1, learning_rate=0.5), "--resume"]) == 1
+    error = capsys.readouterr().err.strip()
+    assert error.endswith(
+        "config.toml: this run has learning_rate = 0.001, not 0.5; a resumed run keeps its recipe, "
+        "all but data, out, workers, save_every, tracker"
+    )
+    changes = {"save_every": 1, "workers": 1}  # change where it computes, and no number
+    assert finetune([*typed(tiny_recipe, epochs=1, **changes), "--resume"]) == 0
+
+
+def test_a_resumed_run_refuses_other_data(
+    tiny_recipe: dict[str, object], class_folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetune(typed(tiny_recipe, epochs=1)) == 0
+    (class_folders / "red" / "red-00.jpg").unlink()
+    assert finetune([*typed(tiny_recipe, epochs=1), "--resume"]) == 1
+    assert "split.json: made from other data: 'train' had 60 rows" in capsys.readouterr().err
+
+
+def test_the_training_pictures_own_mean_and_std_go_with_the_model(
+    tiny_recipe: dict[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetune(typed(tiny_recipe, epochs=1, normalisation="measured")) == 0
+    preprocess = ImageClassifier.from_pretrained(tmp_path / "run/checkpoint").config.preprocess
+    # Each channel is even noise of 0 to 119, and 100 brighter in a third of the pictures.
+    assert preprocess.mean == pytest.approx([(59.5 + 100 / 3) / 255] * 3, abs=0.02)
+    assert f"mean {preprocess.mean}" in capsys.readouterr().out
+
+
+def test_tensorboard_gets_every_epoch_and_the_recipe(
+    tiny_recipe: dict[str, object], tmp_path: Path
+) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    assert finetune(typed(tiny_recipe)) == 0
+    run = tmp_path / "run"
+    events = EventAccumulator(str(run / "tracker")).Reload()
+    for tag in ("train_loss", "validation_accuracy", "head_learning_rate"):
+        assert [event.step for event in events.Scalars(tag)] == [1, 2]
+    told = [event.value for event in events.Scalars("validation_loss")]
+    assert told == pytest.approx([row["validation_loss"] for row in rows(run)])
+    assert "batch_size: 16" in next((run / "tracker").glob("*/hparams.yml")).read_text()
+
+
+def test_without_a_tracker_there_is_none(tiny_recipe: dict[str, object], tmp_path: Path) -> None:
+    assert finetune(typed(tiny_recipe, epochs=1, tracker="")) == 0
+    assert not (tmp_path / "run" / "tracker").exists()
