@@ -44,6 +44,8 @@ _AUGMENTATION: Final = (
 _RANGES: Final = {
     "validation_fraction": (0.001, 0.9),
     "workers": (0, 256),
+    "steps_per_epoch": (0, 1_000_000_000),
+    "shuffle_buffer": (1, 10_000_000),
     "image_size": (8, 4096),
     "eval_size": (0, 4096),
     "image_size_start": (0, 4096),
@@ -95,6 +97,9 @@ class Recipe:
     validation_fraction: float = 0.1  # split off from train where the data has no validation
     split_file: str = ""  # RUN/split.json of another run: exactly its rows
     workers: int = 2  # processes that decode and augment
+    streaming: bool = False  # training pictures are read as they arrive, never stored
+    steps_per_epoch: int = 0  # streaming: optimiser steps until the next evaluation
+    shuffle_buffer: int = 1000  # streaming: pictures among which the next is drawn
 
     architecture: str = "resnet18"
     weights: str = "imagenet"  # "imagenet", "none", a folder or a repo_id
@@ -224,6 +229,20 @@ class Recipe:
             (
                 self.views > 0 and self.image_size_start > 0,
                 "views are of one size: image_size_start must be 0",
+            ),
+            (
+                self.streaming != (self.steps_per_epoch > 0),
+                "streaming and steps_per_epoch belong together: a stream does not tell its length",
+            ),
+            (
+                self.streaming and (self.views > 0 or self.split_file != ""),
+                "streaming knows no picture again: views must be 0 and split_file empty",
+            ),
+            (
+                self.streaming
+                and (self.class_weights != "none" or self.normalisation == "measured"),
+                "streaming counts and measures nothing beforehand: class_weights must be 'none', "
+                "normalisation 'weights'",
             ),
             (
                 self.batch_size < MIN_IMAGES * self.micro_batches,

@@ -46,12 +46,14 @@ class Data:
         label_names: Class names in the order of the targets.
         parts: Of every split, which rows of the data set's own splits it has, in its order.
         unreadable: Pictures dropped by `without`, over all splits.
+        stream: The training rows when they are read as they arrive; there is no split "train" then.
     """
 
     splits: dict[str, datasets.Dataset]
     label_names: tuple[str, ...]
     parts: dict[str, Part]
     unreadable: tuple[Unreadable, ...] = ()
+    stream: datasets.IterableDataset | None = None
 
     def only(self, names: Sequence[str]) -> "Data":
         """Keep some of the splits.
@@ -156,8 +158,32 @@ def load_data(
         ConfigError: If the source cannot be had, a column cannot be told, or the saved split was
             made from other data.
     """
+    tables = read_tables(source)
+    image, label = find_columns(tables["train"].features, image_column, label_column)
+    label_names = find_label_names(tables["train"], label)
+    tables = {n: rename_columns(table, image, label, label_names) for n, table in tables.items()}
+    if split_file is None:
+        parts = cut(tables, validation_fraction, seed)
+    else:
+        parts = read_split(split_file, tables)
+    return Data({name: part.select() for name, part in parts.items()}, label_names, parts)
+
+
+def read_tables(source: str, *, streaming: bool = False) -> dict[str, Any]:
+    """Open a data set's own splits.
+
+    Args:
+        source: As for `load_data`.
+        streaming: Read rows as they are asked for, instead of preparing them all first.
+
+    Returns:
+        Data sets of `datasets` by split, iterable ones when streaming; "train" is one of them.
+
+    Raises:
+        ConfigError: If the source cannot be had or has no split train.
+    """
     try:
-        loaded = datasets.load_dataset(source)
+        loaded = datasets.load_dataset(source, streaming=streaming)
     # `datasets` meets a missing folder, an empty one, a dead network and a broken file with errors
     # of four libraries; each means that there is no data.
     except Exception as error:
@@ -169,14 +195,7 @@ def load_data(
     tables = {str(name): table for name, table in loaded.items()}
     if "train" not in tables:
         raise ConfigError(f"data set {source!r} has no split 'train', only {', '.join(tables)}")
-    image, label = find_columns(tables["train"].features, image_column, label_column)
-    label_names = find_label_names(tables["train"], label)
-    tables = {n: rename_columns(table, image, label, label_names) for n, table in tables.items()}
-    if split_file is None:
-        parts = cut(tables, validation_fraction, seed)
-    else:
-        parts = read_split(split_file, tables)
-    return Data({name: part.select() for name, part in parts.items()}, label_names, parts)
+    return tables
 
 
 class Pictures(Dataset[tuple[Tensor, int]]):

@@ -36,6 +36,7 @@ from training.metrics import Evaluation
 from training.resume import resumed_recipe
 from training.run_folder import METRICS_FILE, describe_run, make_origin, write_metrics
 from training.state import Progress, load_state, save_state
+from training.stream import stream_data
 from training.tracker import check_tracker, start_tracker
 
 
@@ -234,13 +235,17 @@ def _load_data(
     own_split = Path(recipe.out) / SPLIT_FILE
     split_file = own_split if resume and own_split.exists() else recipe.split_file
     with accelerator.main_process_first():  # the others then find it cached
-        data = load_data(
-            recipe.data,
-            image_column=recipe.image_column,
-            label_column=recipe.label_column,
-            validation_fraction=recipe.validation_fraction,
-            seed=recipe.seed,
-            split_file=Path(split_file) if split_file else None,
+        data = (
+            stream_data(recipe)
+            if recipe.streaming
+            else load_data(
+                recipe.data,
+                image_column=recipe.image_column,
+                label_column=recipe.label_column,
+                validation_fraction=recipe.validation_fraction,
+                seed=recipe.seed,
+                split_file=Path(split_file) if split_file else None,
+            )
         )
     box: list[Any] = [None]
     if accelerator.is_main_process:

@@ -24,6 +24,7 @@ from training.predict import Batches, Rows, evaluate, in_order
 from training.sampler import StepSampler, seed_of
 from training.schedule import Schedule
 from training.state import Progress
+from training.stream import StreamedSteps
 
 AfterStep = Callable[[Progress], bool]
 
@@ -212,26 +213,12 @@ def set_up(
         A training at its first step.
     """
     model.to(accelerator.device)
-    train, validation = _rows(accelerator, recipe, data, model)
-    sampler = StepSampler(
-        len(train),
-        batch_size=recipe.batch_size,
-        micro_batches=recipe.micro_batches,
-        process=accelerator.process_index,
-        processes=accelerator.num_processes,
-        seed=recipe.seed,
-    )
-    workers = 0 if recipe.cache_features else recipe.workers  # a row is read in microseconds
-    train_batches: Batches = DataLoader(
-        train,
-        batch_sampler=sampler,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-    )
+    train_batches, sampler = _train_batches(accelerator, recipe, data, model)
+    validation = _rows(accelerator, recipe, data, model, "validation")
     validation_batches = in_order(
         validation,
         batch_size=max(recipe.batch_size // recipe.micro_batches, accelerator.num_processes),
-        workers=workers,
+        workers=0 if recipe.cache_features else recipe.workers,
     )
     if recipe.channels_last:
         model.to(memory_format=torch.channels_last)
@@ -261,27 +248,51 @@ def set_up(
     )
 
 
-def _rows(
+def _train_batches(
     accelerator: Accelerator, recipe: Recipe, data: Data, model: ImageClassifier
-) -> tuple[Rows, Rows]:
-    """Give the rows of train and validation: pictures, or a frozen backbone's features of them."""
-    train, validation = data.splits["train"], data.splits["validation"]
-    random_view = RandomView(recipe, model.config.preprocess)
-    centre_view = CentreView(model.config.preprocess)
+) -> tuple[Batches, StepSampler]:
+    """Give this process's micro-batches, and what says and sets their place in the run."""
+    process, processes = accelerator.process_index, accelerator.num_processes
+    if data.stream is not None:
+        view = RandomView(recipe, model.config.preprocess)
+        steps = StreamedSteps(data.stream, view, recipe, process=process, processes=processes)
+        # One worker at most: `datasets` would deal the files out among several.
+        return DataLoader(steps, batch_size=None, num_workers=min(1, recipe.workers)), steps.sampler
+    rows = _rows(accelerator, recipe, data, model, "train")
+    sampler = StepSampler(
+        len(rows),
+        batch_size=recipe.batch_size,
+        micro_batches=recipe.micro_batches,
+        process=process,
+        processes=processes,
+        seed=recipe.seed,
+    )
+    workers = 0 if recipe.cache_features else recipe.workers  # a row is read in microseconds
+    batches: Batches = DataLoader(
+        rows,
+        batch_sampler=sampler,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+    )
+    return batches, sampler
+
+
+def _rows(
+    accelerator: Accelerator, recipe: Recipe, data: Data, model: ImageClassifier, name: str
+) -> Rows:
+    """Give the rows of a split: pictures, or a frozen backbone's features of them."""
+    split = data.splits[name]
+    view: RandomView | CentreView
+    if name == "train":
+        view = RandomView(recipe, model.config.preprocess)
+        source = FeatureSource(split, name, view, recipe.augmentation(), recipe.views)
+    else:
+        view = CentreView(model.config.preprocess)
+        source = FeatureSource(split, name, view, {})
     if not recipe.cache_features:
-        return Pictures(train, random_view), Pictures(validation, centre_view)
-    sources = (
-        FeatureSource(train, "train", random_view, recipe.augmentation(), recipe.views),
-        FeatureSource(validation, "validation", centre_view, {}),
-    )
-    train_rows, validation_rows = (
-        Features(
-            cached_features(accelerator, model, source, workers=recipe.workers),
-            source.split["target"][:],
-        )
-        for source in sources
-    )
-    return train_rows, validation_rows
+        return Pictures(split, view)
+    path = cached_features(accelerator, model, source, workers=recipe.workers)
+    return Features(path, split["target"][:])
 
 
 def evaluation(totals: list[float]) -> Evaluation:

@@ -86,7 +86,7 @@ def make_origin(recipe: Recipe, data: Data, command: str) -> dict[str, Any]:
         "license": recipe.license,
         "trained_part": part,
         "dataset": recipe.dataset_name or _public_name(recipe.data),
-        "train_images": len(data.splits["train"]),
+        "train_images": "streamed" if data.stream else len(data.splits["train"]),
         "dropped_images": len(data.unreadable),
         "image_size": recipe.image_size,
         "epochs": recipe.epochs,

@@ -64,6 +64,13 @@ def test_a_rendered_recipe_reads_back_as_itself(tmp_path: Path) -> None:
         ("weights = 'none'", "would freeze random numbers"),
         ("normalisation = 'measured'", "normalisation = 'measured' needs a backbone that trains"),
         ("tracker = 'tensorbord'", "tracker must be one of"),
+        ("streaming = true", "streaming and steps_per_epoch belong together"),
+        ("steps_per_epoch = 9", "streaming and steps_per_epoch belong together"),
+        ("streaming = true\nsteps_per_epoch = 9\nviews = 1", "views must be 0 and split_file"),
+        (
+            "streaming = true\nsteps_per_epoch = 9\nclass_weights = 'balanced'",
+            "class_weights must be 'none'",
+        ),
         ("eval_size = 4", "eval_size must be 0 or at least 8"),
         ("epochs = ", "not a readable recipe"),
     ],

@@ -1,0 +1,145 @@
+"""A data set whose training pictures are read as they arrive and never stored."""
+
+import sys
+from collections.abc import Iterator
+from itertools import count, islice
+from typing import Any, Final
+
+import datasets
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from hub_models.errors import ConfigError, ImageError
+from training.augment import RandomView
+from training.columns import find_columns, find_label_names, rename_columns
+from training.config import Recipe
+from training.data import Data, decode, read_tables
+from training.sampler import Key, StepSampler
+from training.split import Part
+
+Micro = tuple[Tensor, Tensor]
+_PASSES: Final = 1_000_003  # apart: each pass of each epoch has an order of its own
+
+
+def stream_data(recipe: Recipe) -> Data:
+    """Open a data set's training rows as a stream, and copy its validation rows.
+
+    Args:
+        recipe: `data`, `image_column` and `label_column`.
+
+    Returns:
+        Data with the split validation alone, and `stream`.
+
+    Raises:
+        ConfigError: If the source cannot be had, has no validation split, does not say its
+            columns or class names beforehand, or a column cannot be told.
+    """
+    tables = read_tables(recipe.data, streaming=True)
+    if "validation" not in tables:
+        raise ConfigError(
+            f"data set {recipe.data!r} has no split 'validation', which streaming needs: none can "
+            "be cut from rows that are still to come"
+        )
+    features = tables["train"].features
+    if features is None:
+        raise ConfigError(f"data set {recipe.data!r} does not say its columns: streaming = false")
+    image, label = find_columns(features, recipe.image_column, recipe.label_column)
+    if not isinstance(features[label], datasets.ClassLabel):
+        raise ConfigError(
+            f"data: streaming needs class names beforehand, {label!r} is no ClassLabel column"
+        )
+    label_names = find_label_names(tables["train"], label)
+    train, validation = (
+        rename_columns(tables[name], image, label, label_names) for name in ("train", "validation")
+    )
+    copied = datasets.Dataset.from_generator(
+        _rows, gen_kwargs={"stream": validation}, features=validation.features
+    )
+    parts = {"validation": Part("validation", copied)}
+    return Data({"validation": copied}, label_names, parts, stream=train)
+
+
+class StreamedSteps(IterableDataset[Micro]):
+    """Yields this process's share of every optimiser step of an epoch, as micro-batches.
+
+    The counterpart of `training.sampler.StepSampler`: the images of a step are the same at any
+    number of processes and of micro-batches. For that every process reads all rows, and decodes
+    its own share alone. An epoch is a pass over the rows in an order of its own, or several where
+    the data set is shorter than that.
+
+    Args:
+        stream: Rows with `image`, undecoded, and `target`.
+        view: Image and (epoch, position) to pixels.
+        recipe: Batch size, micro-batches, steps per epoch, buffer and seed.
+        process: This one, counted from 0.
+        processes: In all.
+
+    Attributes:
+        sampler: Its epoch and first step say where the next pass begins.
+
+    Raises:
+        ConfigError: If a step has too few images for so many parts.
+    """
+
+    def __init__(
+        self,
+        stream: datasets.IterableDataset,
+        view: RandomView,
+        recipe: Recipe,
+        *,
+        process: int = 0,
+        processes: int = 1,
+    ) -> None:
+        self.stream = stream.shuffle(seed=recipe.seed, buffer_size=recipe.shuffle_buffer)
+        self.view = view
+        self.sampler = StepSampler(
+            recipe.steps_per_epoch * recipe.batch_size,
+            batch_size=recipe.batch_size,
+            micro_batches=recipe.micro_batches,
+            process=process,
+            processes=processes,
+        )
+        self.processes = processes
+
+    def __iter__(self) -> Iterator[Micro]:
+        epoch, first_step = self.sampler.epoch, self.sampler.first_step
+        size, parts = self.sampler.batch_size, self.sampler.parts
+        rows = self._rows(epoch, behind=first_step * size)
+        for step in range(first_step, self.sampler.steps):
+            chunk = [((epoch, step * size + i), row) for i, row in enumerate(islice(rows, size))]
+            for part in range(self.sampler.process, parts, self.processes):
+                yield self._decoded(chunk[part::parts])
+
+    def _rows(self, epoch: int, behind: int) -> Iterator[dict[str, Any]]:
+        """Give an epoch's rows, pass after pass, without the first `behind`."""
+        for number in count():
+            self.stream.set_epoch(epoch + number * _PASSES)
+            rows = 0
+            for row in self.stream:
+                rows += 1
+                if behind:
+                    behind -= 1
+                else:
+                    yield row
+            if not rows:
+                raise ConfigError("data: the split 'train' has no rows")
+
+    def _decoded(self, keyed: list[tuple[Key, dict[str, Any]]]) -> Micro:
+        """Decode a micro-batch; a picture that cannot be read gives its place to another of it."""
+        samples = []
+        for key, row in keyed:
+            try:
+                pixels = self.view(decode(row["image"]), key)
+            except ImageError as error:
+                print(f"left out {error}", file=sys.stderr)
+            else:
+                samples.append((torch.from_numpy(pixels), row["target"]))
+        if not samples:
+            raise ConfigError(f"data: none of {len(keyed)} pictures in a row could be read")
+        full = [samples[i % len(samples)] for i in range(len(keyed))]
+        return torch.stack([pixels for pixels, _ in full]), torch.tensor([t for _, t in full])
+
+
+def _rows(stream: datasets.IterableDataset) -> Iterator[dict[str, Any]]:
+    yield from stream
