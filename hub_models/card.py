@@ -3,22 +3,20 @@
 Every number on the card comes from the config; nothing is typed.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from huggingface_hub import EvalResult, ModelCardData
-
+from hub_models.card_metadata import card_metadata
 from hub_models.config import ModelConfig
 
 MARKER: Final = "<!-- Rendered by hub-models from config.json: edit that, or remove this line. -->"
-_REPO_ID: Final = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 # What origin may say, in the order the card says it.
 _ORIGIN_ROWS: Final = {
     "start": "Started from",
     "base_license": "Licence of the start",
     "trained_part": "Trained part",
     "dataset": "Data set",
+    "dataset_license": "Licence of the data set",
     "train_images": "Training photographs",
     "dropped_images": "Unreadable pictures dropped",
     "class_counts": "Photographs by class",
@@ -59,14 +57,15 @@ def render_card(config: ModelConfig, name: str) -> str:
         Markdown text with YAML metadata that huggingface_hub's ModelCard reads.
     """
     sections = [
-        f"---\n{_metadata(config, name).to_yaml()}\n---\n{MARKER}",
+        f"---\n{card_metadata(config, name).to_yaml()}\n---\n{MARKER}",
         f"# {name}",
         _what_it_is(config),
         _how_made(config.origin),
         _results(config.results),
         _scores(config.results),
         *_classes(config),
-        _usage(name),
+        _limits(config),
+        _usage(config, name),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -81,35 +80,6 @@ def is_rendered(text: str) -> bool:
         True if it carries this module's marker.
     """
     return MARKER in text
-
-
-def _metadata(config: ModelConfig, name: str) -> ModelCardData:
-    dataset = str(config.origin.get("dataset", "")) or None
-    is_on_hub = dataset is not None and _REPO_ID.fullmatch(dataset) is not None
-    base_model = str(config.origin.get("base_model", ""))
-    evaluations = [
-        EvalResult(
-            task_type="image-classification",
-            dataset_type=dataset if dataset and is_on_hub else "imagefolder",
-            dataset_name=dataset or "unnamed",
-            dataset_split=split,
-            metric_type="accuracy",
-            metric_value=float(numbers["accuracy"]),
-        )
-        for split, numbers in config.results.items()
-        if "accuracy" in numbers
-    ]
-    return ModelCardData(
-        library_name="timm",  # the hub shows timm's snippet, which reads this folder; ours is below
-        license=config.origin.get("license"),
-        pipeline_tag="image-classification",
-        tags=["hub_models", "image-classification", config.architecture],
-        datasets=[dataset] if dataset and is_on_hub else None,
-        metrics=["accuracy"] if evaluations else None,
-        base_model=base_model if _REPO_ID.fullmatch(base_model) else None,
-        model_name=name if evaluations else None,
-        eval_results=evaluations or None,
-    )
 
 
 def _what_it_is(config: ModelConfig) -> str:
@@ -204,8 +174,24 @@ def _table(titles: list[str], rows: list[list[str]]) -> str:
     return "\n".join([lines[0], "|" + "---|" * len(titles), *lines[1:]])
 
 
-def _usage(name: str) -> str:
-    return f"""## How to use it
+def _limits(config: ModelConfig) -> str:
+    lines = [
+        f"- It knows these {len(config.label_names)} classes and no others: whatever a picture "
+        "shows, one of them is the answer.",
+        "- The accuracies hold for pictures like those of the data set; nothing was measured on "
+        "others."
+        if config.results
+        else "- Nothing was measured.",
+    ]
+    eces = {name: n["ece"] for name, n in config.results.items() if "ece" in n}
+    if eces:
+        measured = ", ".join(f"{ece:.2%} on {name}" for name, ece in eces.items())
+        lines.append(f"- Its probabilities are off by {measured} on average (ECE).")
+    return "\n".join(["## Limits", "", *lines])
+
+
+def _usage(config: ModelConfig, name: str) -> str:
+    ours = f"""## How to use it
 
 ```python
 from hub_models import ImageClassifier
@@ -214,8 +200,27 @@ from hub_models import ImageClassifier
 model = ImageClassifier.from_pretrained("{name}")
 print(model.classify("photo.jpg"))
 ```
+"""
+    if not config.is_read_by_timm:
+        return f"{ours}\nOnly hub_models reads this folder: other libraries know no such network."
+    return f"""{ours}
+timm reads the same folder:
 
-timm reads the same folder: `timm.create_model("local-dir:{name}", pretrained=True)`."""
+```python
+import timm
+from timm.data import create_transform, resolve_model_data_config
+
+model = timm.create_model("local-dir:{name}", pretrained=True).eval()  # or "hf-hub:owner/name"
+transform = create_transform(**resolve_model_data_config(model))
+```
+
+transformers too, where timm is installed:
+
+```python
+from transformers import pipeline
+
+print(pipeline("image-classification", model="{name}")("photo.jpg"))
+```"""
 
 
 def _cell(value: object) -> str:

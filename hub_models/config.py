@@ -59,6 +59,9 @@ class PreprocessConfig:
             raise ConfigError(f"preprocess: std must be above 0, not {self.std}")
 
 
+_ONLY_OURS: Final = frozenset({"mobilenetv2_025"})  # timm has no such width
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """What is needed, beside the weights, to build a classifier and to explain it.
@@ -99,6 +102,11 @@ class ModelConfig:
                 check_number(numbers[key], f"results.{split}.{key}")
             _check_classes(numbers.get("per_class", []), f"results.{split}.per_class")
             _check_square(numbers.get("confusion", []), f"results.{split}.confusion")
+
+    @property
+    def is_read_by_timm(self) -> bool:
+        """Tell whether timm, and transformers through it, know this very network."""
+        return self.stem == "imagenet" and self.architecture not in _ONLY_OURS
 
 
 def check_labels(label_names: tuple[str, ...]) -> None:

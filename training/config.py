@@ -158,7 +158,9 @@ class Recipe:
     start: str = ""  # what the weights started from, in words
     base_model: str = ""
     base_license: str = ""
-    license: str = ""
+    license: str = ""  # of the published weights
+    dataset_license: str = ""
+    widget: str = ""  # addresses of example pictures for the model's page, a space between two
     note: str = ""
 
     def __post_init__(self) -> None:

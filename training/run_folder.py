@@ -86,6 +86,8 @@ def make_origin(recipe: Recipe, data: Data, command: str) -> dict[str, Any]:
         "license": recipe.license,
         "trained_part": part,
         "dataset": recipe.dataset_name or _public_name(recipe.data),
+        "dataset_license": recipe.dataset_license,
+        "widget": recipe.widget,
         "train_images": "streamed" if data.stream else len(data.splits["train"]),
         "dropped_images": len(data.unreadable),
         "image_size": recipe.image_size,

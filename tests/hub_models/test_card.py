@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -149,3 +150,54 @@ def test_a_rendered_card_is_known_from_a_written_one() -> None:
 def test_any_folder_name_leaves_the_metadata_readable(name: str) -> None:
     metadata = yaml.safe_load(render_card(MEASURED, name).split("---\n")[1])
     assert metadata["model-index"][0]["name"] == name
+
+
+def test_the_card_shows_how_three_libraries_read_the_folder() -> None:
+    text = render_card(MEASURED, "cats")
+    for line in (
+        'ImageClassifier.from_pretrained("cats")',
+        'timm.create_model("local-dir:cats", pretrained=True)',
+        'pipeline("image-classification", model="cats")',
+    ):
+        assert line in text
+
+
+@pytest.mark.parametrize("changes", [{"stem": "small"}, {"architecture": "mobilenetv2_025"}])
+def test_a_network_only_we_know_is_not_announced_as_timm_s(changes: dict[str, str]) -> None:
+    text = render_card(replace(PLAIN, **changes), "cats")
+    assert "Only hub_models reads this folder" in text
+    assert "timm.create_model" not in text
+    assert ModelCard(text).data.library_name == "hub_models"
+
+
+def test_the_page_gets_its_example_pictures() -> None:
+    addresses = "https://example.org/a-cat.jpg examples/dog.png"
+    text = render_card(replace(PLAIN, origin={"widget": addresses}), "cats")
+    assert ModelCard(text).data.widget == [
+        {"src": "https://example.org/a-cat.jpg", "example_title": "a cat"},
+        {"src": "examples/dog.png", "example_title": "dog"},
+    ]
+    assert ModelCard(render_card(PLAIN, "cats")).data.to_dict().get("widget") is None
+
+
+def test_the_limits_say_the_classes_and_how_far_probabilities_are_off() -> None:
+    text = render_card(DETAILED, "cats")
+    assert "It knows these 2 classes and no others" in text
+    assert "off by 3.12% on validation, 5.00% on test on average (ECE)" in text
+    assert "Nothing was measured" in render_card(PLAIN, "cats")
+
+
+def test_no_number_stands_on_the_card_that_the_results_do_not_hold() -> None:
+    """Every percentage and score in the text is one of the config's numbers, formatted."""
+    text = render_card(DETAILED, "cats").split("## Results")[1]
+    numbers = [
+        value
+        for split in DETAILED.results.values()
+        for row in (split, *split.get("per_class", []))
+        for value in row.values()
+        if isinstance(value, float | int)
+    ]
+    percent = {f"{value:.2%}" for value in numbers}
+    assert set(re.findall(r"\d+\.\d+%", text)) <= percent
+    scores = {f"{value:.4f}" for value in numbers} | {f"{value:.2f}" for value in numbers}
+    assert set(re.findall(r"(?<![\d.])\d\.\d{2,4}(?![\d%])", text)) <= scores
