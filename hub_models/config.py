@@ -59,7 +59,9 @@ class PreprocessConfig:
             raise ConfigError(f"preprocess: std must be above 0, not {self.std}")
 
 
-_ONLY_OURS: Final = frozenset({"mobilenetv2_025"})  # timm has no such width
+_ONLY_OURS: Final = frozenset(  # timm has no such widths
+    {"mobilenetv1_025", "mobilenetv1_050", "mobilenetv1_075", "mobilenetv2_025"}
+)
 
 
 @dataclass(frozen=True)

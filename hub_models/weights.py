@@ -1,7 +1,7 @@
 """Names of weights in memory and on disk, strict matching, and the report of what was loaded.
 
 On disk the names are timm's. In memory a classifier has `backbone.*` (torchvision's modules) and
-`head.weight`, `head.bias`. The MobileNetV2 table is checked by a test against timm's own model.
+`head.weight`, `head.bias`. The MobileNet tables are checked by a test against timm's own model.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,8 @@ Value = TypeVar("Value")
 HEAD_NAMES: Final = ("head.weight", "head.bias")
 # A counter that no computation here reads; weights older than PyTorch 0.4.1 lack it.
 _COUNTER: Final = "num_batches_tracked"
-_REPEATS: Final = (1, 2, 3, 4, 3, 3, 1)  # MobileNetV2's blocks per stage, paper table 2
+_V1_REPEATS: Final = (1, 2, 2, 6, 2)  # MobileNetV1's blocks per stage, paper table 1
+_V2_REPEATS: Final = (1, 2, 3, 4, 3, 3, 1)  # MobileNetV2's, paper table 2
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,10 @@ def disk_names(architecture: str, memory_names: list[str]) -> dict[str, str]:
     Returns:
         Name in memory -> name on disk, in the order given.
     """
-    rename = _mobilenetv2_name if architecture.startswith("mobilenetv2") else _resnet_name
+    family = architecture.partition("_")[0]
+    rename = {"mobilenetv1": _mobilenetv1_name, "mobilenetv2": _mobilenetv2_name}.get(
+        family, _resnet_name
+    )
     return {name: rename(name) for name in memory_names}
 
 
@@ -210,6 +214,18 @@ def _resnet_name(name: str) -> str:
     return f"fc.{rest}" if kind == "head" else rest
 
 
+def _mobilenetv1_name(name: str) -> str:
+    kind, rest = name.split(".", 1)
+    if kind == "head":
+        return f"classifier.{rest}"
+    parts = rest.split(".")
+    index = int(parts[0])
+    if index == 0:
+        return ".".join(["conv_stem" if parts[1] == "0" else "bn1", parts[2]])
+    layer = {"0.0": "conv_dw", "0.1": "bn1", "1.0": "conv_pw", "1.1": "bn2"}[".".join(parts[1:3])]
+    return f"blocks.{_stage_and_block(index, _V1_REPEATS)}.{layer}.{parts[3]}"
+
+
 def _mobilenetv2_name(name: str) -> str:
     kind, rest = name.split(".", 1)
     if kind == "head":
@@ -220,15 +236,15 @@ def _mobilenetv2_name(name: str) -> str:
         conv, norm = ("conv_stem", "bn1") if index == 0 else ("conv_head", "bn2")
         return ".".join([conv if parts[1] == "0" else norm, *parts[2:]])
     inner, leaf = ".".join(parts[2:-1]), parts[-1]
-    return f"blocks.{_stage_and_block(index)}.{_block_layer(index, inner)}.{leaf}"
+    return f"blocks.{_stage_and_block(index, _V2_REPEATS)}.{_block_layer(index, inner)}.{leaf}"
 
 
-def _stage_and_block(index: int) -> str:
+def _stage_and_block(index: int, repeats: tuple[int, ...]) -> str:
     block = index - 1
-    for stage, repeats in enumerate(_REPEATS):
-        if block < repeats:
+    for stage, blocks in enumerate(repeats):
+        if block < blocks:
             return f"{stage}.{block}"
-        block -= repeats
+        block -= blocks
     raise AssertionError(index)
 
 
