@@ -294,3 +294,33 @@ def test_every_optimiser_goes_downhill(name: str, kind: type[torch.optim.Optimiz
         loss.backward()
         optimizer.step()
     assert losses == sorted(losses, reverse=True)
+
+
+def test_the_optimiser_steps_at_the_rate_of_the_schedule_also_after_a_resume(
+    accelerator: Accelerator, data: Data
+) -> None:
+    recipe, model = tiny(epochs=3)
+    training = set_up(accelerator, recipe, data, model)
+    seen = []
+
+    def look(progress: Progress) -> bool:
+        seen.append((training.optimizer.param_groups[0]["lr"], training.schedule.rates()[0]))
+        return False
+
+    assert training.train_epoch(Progress(), look)
+    assert all(used == said for used, said in seen)
+    assert len({used for used, _ in seen}) == len(seen) == 3
+    training.load_state_dict(training.state_dict())
+    assert training.train_epoch(Progress(epoch=1), look)
+    assert all(used == said for used, said in seen)
+    assert len({used for used, _ in seen}) == 6
+
+
+@pytest.mark.slow
+def test_a_compiled_model_trains_and_keeps_its_names(accelerator: Accelerator, data: Data) -> None:
+    recipe, model = tiny(compile=True, epochs=1, warmup_epochs=0.0)
+    names = list(model.state_dict())
+    training = set_up(accelerator, recipe, data, model)
+    assert model._compiled_call_impl is not None
+    assert math.isfinite(train(training).loss)
+    assert list(model.state_dict()) == names
