@@ -316,11 +316,11 @@ def test_the_optimiser_steps_at_the_rate_of_the_schedule_also_after_a_resume(
     assert len({used for used, _ in seen}) == 6
 
 
-@pytest.mark.slow
-def test_a_compiled_model_trains_and_keeps_its_names(accelerator: Accelerator, data: Data) -> None:
-    recipe, model = tiny(compile=True, epochs=1, warmup_epochs=0.0)
+def test_a_compiled_model_keeps_the_names_of_its_weights(
+    accelerator: Accelerator, data: Data
+) -> None:
+    recipe, model = tiny(compile=True)
     names = list(model.state_dict())
-    training = set_up(accelerator, recipe, data, model)
-    assert model._compiled_call_impl is not None
-    assert math.isfinite(train(training).loss)
+    set_up(accelerator, recipe, data, model)
+    assert model._compiled_call_impl is not None  # what calling it runs
     assert list(model.state_dict()) == names

@@ -80,7 +80,7 @@ ELSEWHERE: Final = {
         "test_features.py::test_a_head_trained_on_cached_features_equals_one_trained_on_images"
     ),
     "channels_last": "test_loop.py::test_channels_last_changes_the_layout_and_not_the_result",
-    "compile": "test_loop.py::test_a_compiled_model_trains_and_keeps_its_names",
+    "compile": "test_loop.py::test_a_compiled_model_keeps_the_names_of_its_weights",
     "data": "test_data.py::test_class_folders_become_labels_in_alphabetical_order",
     "early_stopping": "test_finetune.py::test_early_stopping_ends_a_run_that_no_longer_improves",
     "ema_decay": "test_loop.py::test_the_moving_average_is_what_is_measured_and_lags_behind",
