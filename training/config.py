@@ -41,6 +41,7 @@ _AUGMENTATION: Final = (
 _RANGES: Final = {
     "validation_fraction": (0.001, 0.9),
     "workers": (0, 256),
+    "pixel_cache_gib": (0, 1_000_000),
     "image_size": (8, 4096),
     "eval_size": (0, 4096),
     "image_size_start": (0, 4096),
@@ -92,6 +93,7 @@ class Recipe:
     validation_fraction: float = 0.1  # split off from train where the data has no validation
     split_file: str = ""  # RUN/split.json of another run: exactly its rows
     workers: int = 2  # processes that decode and augment
+    pixel_cache_gib: float = 0.0  # decode and resize once into files of up to so many GiB; 0: off
 
     architecture: str = "resnet18"
     weights: str = "imagenet"  # "imagenet", "none", a folder or a repo_id
@@ -210,6 +212,10 @@ class Recipe:
             (
                 self.cache_features and (self.mixup > 0 or self.cutmix > 0),
                 "cache_features mixes no images: mixup and cutmix must be 0",
+            ),
+            (
+                self.cache_features and self.pixel_cache_gib > 0,
+                "cache_features decodes each picture once a view: pixel_cache_gib must be 0",
             ),
             (
                 self.views > 0 and self.image_size_start > 0,

@@ -14,13 +14,14 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from hub_models.model import ImageClassifier
-from training.augment import CentreView, Mix, RandomView, make_mix
+from training.augment import Mix, make_mix
 from training.config import Recipe
-from training.data import Data, Pictures
-from training.features import Features, FeatureSource, Head, cached_features
+from training.data import Data, as_it_is
+from training.features import Head
 from training.metrics import Evaluation
 from training.optimizer import make_average, make_optimizer
-from training.predict import Batches, Rows, evaluate, in_order
+from training.predict import Batches, evaluate, in_order
+from training.rows import make_rows
 from training.sampler import StepSampler, seed_of
 from training.schedule import Schedule
 from training.state import Progress
@@ -212,7 +213,7 @@ def set_up(
         A training at its first step.
     """
     model.to(accelerator.device)
-    train, validation = _rows(accelerator, recipe, data, model)
+    train, validation = make_rows(accelerator, recipe, data, model)
     sampler = StepSampler(
         len(train),
         batch_size=recipe.batch_size,
@@ -227,6 +228,7 @@ def set_up(
         batch_sampler=sampler,
         num_workers=workers,
         persistent_workers=workers > 0,
+        collate_fn=as_it_is,
     )
     validation_batches = in_order(
         validation,
@@ -259,29 +261,6 @@ def set_up(
         mix=make_mix(recipe, len(data.label_names)),
         average=average,
     )
-
-
-def _rows(
-    accelerator: Accelerator, recipe: Recipe, data: Data, model: ImageClassifier
-) -> tuple[Rows, Rows]:
-    """Give the rows of train and validation: pictures, or a frozen backbone's features of them."""
-    train, validation = data.splits["train"], data.splits["validation"]
-    random_view = RandomView(recipe, model.config.preprocess)
-    centre_view = CentreView(model.config.preprocess)
-    if not recipe.cache_features:
-        return Pictures(train, random_view), Pictures(validation, centre_view)
-    sources = (
-        FeatureSource(train, "train", random_view, recipe.augmentation(), recipe.views),
-        FeatureSource(validation, "validation", centre_view, {}),
-    )
-    train_rows, validation_rows = (
-        Features(
-            cached_features(accelerator, model, source, workers=recipe.workers),
-            source.split["target"][:],
-        )
-        for source in sources
-    )
-    return train_rows, validation_rows
 
 
 def evaluation(totals: list[float]) -> Evaluation:
