@@ -144,6 +144,7 @@ class Recipe:
     seed: int = 0
     compile: bool = False  # torch.compile: pays off after some hundred steps
     channels_last: bool = False  # memory layout: try it for MobileNet on CPUs
+    profile: bool = False  # say what share of a step is data, forward, backward and update
     save_every: int = 200  # optimiser steps between two states to resume from; 0: epochs only
 
     dataset_name: str = ""  # the rest is for the card; empty: `data`

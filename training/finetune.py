@@ -34,6 +34,7 @@ from training.loop import Training, evaluation, set_up
 from training.metrics import Evaluation
 from training.run_folder import METRICS_FILE, describe_run, make_origin, write_metrics
 from training.state import Progress, load_state, save_state
+from training.step_clock import report_epoch
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -143,6 +144,7 @@ class _Run:
         if training.accelerator.is_main_process:
             write_metrics(self.out, progress.rows)
             print("  ".join(f"{k} {_shown(v)}" for k, v in row.items()), flush=True)
+            report_epoch(training.clock, self.out, progress.epoch)
         training.accelerator.wait_for_everyone()
         return not self._is_interrupted()
 

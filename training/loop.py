@@ -25,6 +25,7 @@ from training.rows import make_rows
 from training.sampler import StepSampler, seed_of
 from training.schedule import Schedule
 from training.state import Progress
+from training.step_clock import StepClock
 
 AfterStep = Callable[[Progress], bool]
 
@@ -44,6 +45,7 @@ class Training:
         sampler: Of those; knows epoch and step.
         validation_batches: In order, each image once.
         criterion: The loss of each image.
+        clock: Measures the parts of each step, where the recipe wants it.
         mix: Mixup or CutMix; None without.
         average: The moving average of the model; None without.
         best: (accuracy, epoch, weights) of the best epochs, when they are to be averaged.
@@ -59,6 +61,7 @@ class Training:
     sampler: StepSampler
     validation_batches: Batches
     criterion: nn.Module
+    clock: StepClock
     mix: Mix | None = None
     average: AveragedModel | None = None
     best: list[tuple[float, int, dict[str, Tensor]]] = field(default_factory=list)
@@ -89,6 +92,7 @@ class Training:
         self._open_if_due(progress.epoch)
         self.sampler.epoch, self.sampler.first_step = progress.epoch, progress.step
         self.wrapped.train()
+        self.clock.start_epoch()
         micro_batches = iter(self.train_batches)
         for step in self._bar(progress):
             # Dropout and mixing depend on the step alone, so no generator's state is to be saved.
@@ -96,15 +100,19 @@ class Training:
             torch.manual_seed(seed_of(*seed))
             counts = torch.zeros(3, dtype=torch.float64, device=self.accelerator.device)
             for part in range(self.recipe.micro_batches):
-                batch, targets = next(micro_batches)
+                with self.clock.part("data"):
+                    batch, targets = next(micro_batches)
                 counts += self._backward(batch, targets, step, part)
-            self._update()
+            with self.clock.part("update"):
+                self._update()
             added = self.accelerator.reduce(counts, "sum").tolist()
             progress.totals = [a + b for a, b in zip(progress.totals, added, strict=True)]
             progress.step = step + 1
             if not math.isfinite(added[2]):
                 raise FloatingPointError("the loss is NaN or infinite: lower learning_rate")
-            if after_step(progress) and progress.step < self.sampler.steps:
+            must_stop = after_step(progress)
+            self.clock.end_step()
+            if must_stop and progress.step < self.sampler.steps:
                 return False
         return True
 
@@ -170,11 +178,13 @@ class Training:
             batch = batch.contiguous(memory_format=torch.channels_last)
         is_last = part == self.recipe.micro_batches - 1
         with nullcontext() if is_last else self.accelerator.no_sync(self.wrapped):
-            logits = self.wrapped(batch)
-            losses = self.criterion(logits, targets)  # (N,)
+            with self.clock.part("forward"):
+                logits = self.wrapped(batch)
+                losses = self.criterion(logits, targets)  # (N,)
             # The mean over the whole step, whoever computes which part: DDP divides by processes.
             share = self.accelerator.num_processes / self.sampler.images_in(step)
-            self.accelerator.backward(losses.sum() * share)
+            with self.clock.part("backward"):
+                self.accelerator.backward(losses.sum() * share)
         answers = targets.argmax(dim=1) if targets.ndim == 2 else targets
         correct = (logits.detach().argmax(dim=1) == answers).sum()
         count = torch.tensor(len(batch), device=device)
@@ -258,6 +268,7 @@ def set_up(
         sampler=sampler,
         validation_batches=accelerator.prepare(validation_batches),
         criterion=criterion,
+        clock=StepClock(accelerator.device, is_on=recipe.profile),
         mix=make_mix(recipe, len(data.label_names)),
         average=average,
     )
