@@ -46,6 +46,7 @@ _RANGES: Final = {
     "workers": (0, 256),
     "steps_per_epoch": (0, 1_000_000_000),
     "shuffle_buffer": (1, 10_000_000),
+    "pixel_cache_gib": (0, 1_000_000),
     "image_size": (8, 4096),
     "eval_size": (0, 4096),
     "image_size_start": (0, 4096),
@@ -100,6 +101,7 @@ class Recipe:
     streaming: bool = False  # training pictures are read as they arrive, never stored
     steps_per_epoch: int = 0  # streaming: optimiser steps until the next evaluation
     shuffle_buffer: int = 1000  # streaming: pictures among which the next is drawn
+    pixel_cache_gib: float = 0.0  # decode and resize once into files of up to so many GiB; 0: off
 
     architecture: str = "resnet18"
     weights: str = "imagenet"  # "imagenet", "none", a folder or a repo_id
@@ -151,6 +153,7 @@ class Recipe:
     seed: int = 0
     compile: bool = False  # torch.compile: pays off after some hundred steps
     channels_last: bool = False  # memory layout: try it for MobileNet on CPUs
+    profile: bool = False  # say what share of a step is data, forward, backward and update
     save_every: int = 200  # optimiser steps between two states to resume from; 0: epochs only
     tracker: str = "tensorboard"  # any that Accelerate knows; empty: metrics.jsonl alone
 
@@ -229,6 +232,10 @@ class Recipe:
                 "cache_features mixes no images: mixup and cutmix must be 0",
             ),
             (
+                self.cache_features and self.pixel_cache_gib > 0,
+                "cache_features decodes each picture once a view: pixel_cache_gib must be 0",
+            ),
+            (
                 self.views > 0 and self.image_size_start > 0,
                 "views are of one size: image_size_start must be 0",
             ),
@@ -239,6 +246,10 @@ class Recipe:
             (
                 self.streaming and (self.views > 0 or self.split_file != ""),
                 "streaming knows no picture again: views must be 0 and split_file empty",
+            ),
+            (
+                self.streaming and self.pixel_cache_gib > 0,
+                "streaming stores no pictures: pixel_cache_gib must be 0",
             ),
             (
                 self.streaming

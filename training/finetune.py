@@ -36,6 +36,7 @@ from training.metrics import Evaluation
 from training.resume import resumed_recipe
 from training.run_folder import METRICS_FILE, describe_run, make_origin, write_metrics
 from training.state import Progress, load_state, save_state
+from training.step_clock import report_epoch
 from training.stream import stream_data
 from training.tracker import check_tracker, start_tracker
 
@@ -155,6 +156,7 @@ class _Run:
         if training.accelerator.is_main_process:
             write_metrics(self.out, progress.rows)
             print("  ".join(f"{k} {_shown(v)}" for k, v in row.items()), flush=True)
+            report_epoch(training.clock, self.out, progress.epoch)
         training.accelerator.log(_as_scalars(row), step=progress.epoch)
         training.accelerator.wait_for_everyone()
         return not self._is_interrupted()

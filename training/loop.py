@@ -10,21 +10,21 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from hub_models.model import ImageClassifier
-from training.augment import CentreView, Mix, RandomView, make_mix
+from training.augment import Mix, make_mix
+from training.batches import make_batches
 from training.config import Recipe
-from training.data import Data, Pictures
-from training.features import Features, FeatureSource, Head, cached_features
+from training.data import Data
+from training.features import Head
 from training.metrics import Evaluation
 from training.optimizer import make_average, make_optimizer
-from training.predict import Batches, Rows, evaluate, in_order
+from training.predict import Batches, evaluate
 from training.sampler import StepSampler, seed_of
 from training.schedule import Schedule
 from training.state import Progress
-from training.stream import StreamedSteps
+from training.step_clock import StepClock
 
 AfterStep = Callable[[Progress], bool]
 
@@ -44,6 +44,7 @@ class Training:
         sampler: Of those; knows epoch and step.
         validation_batches: In order, each image once.
         criterion: The loss of each image.
+        clock: Measures the parts of each step, where the recipe wants it.
         mix: Mixup or CutMix; None without.
         average: The moving average of the model; None without.
         best: (accuracy, epoch, weights) of the best epochs, when they are to be averaged.
@@ -59,6 +60,7 @@ class Training:
     sampler: StepSampler
     validation_batches: Batches
     criterion: nn.Module
+    clock: StepClock
     mix: Mix | None = None
     average: AveragedModel | None = None
     best: list[tuple[float, int, dict[str, Tensor]]] = field(default_factory=list)
@@ -89,6 +91,7 @@ class Training:
         self._open_if_due(progress.epoch)
         self.sampler.epoch, self.sampler.first_step = progress.epoch, progress.step
         self.wrapped.train()
+        self.clock.start_epoch()
         micro_batches = iter(self.train_batches)
         for step in self._bar(progress):
             # Dropout and mixing depend on the step alone, so no generator's state is to be saved.
@@ -96,15 +99,19 @@ class Training:
             torch.manual_seed(seed_of(*seed))
             counts = torch.zeros(3, dtype=torch.float64, device=self.accelerator.device)
             for part in range(self.recipe.micro_batches):
-                batch, targets = next(micro_batches)
+                with self.clock.part("data"):
+                    batch, targets = next(micro_batches)
                 counts += self._backward(batch, targets, step, part)
-            self._update()
+            with self.clock.part("update"):
+                self._update()
             added = self.accelerator.reduce(counts, "sum").tolist()
             progress.totals = [a + b for a, b in zip(progress.totals, added, strict=True)]
             progress.step = step + 1
             if not math.isfinite(added[2]):
                 raise FloatingPointError("the loss is NaN or infinite: lower learning_rate")
-            if after_step(progress) and progress.step < self.sampler.steps:
+            must_stop = after_step(progress)
+            self.clock.end_step()
+            if must_stop and progress.step < self.sampler.steps:
                 return False
         return True
 
@@ -170,11 +177,13 @@ class Training:
             batch = batch.contiguous(memory_format=torch.channels_last)
         is_last = part == self.recipe.micro_batches - 1
         with nullcontext() if is_last else self.accelerator.no_sync(self.wrapped):
-            logits = self.wrapped(batch)
-            losses = self.criterion(logits, targets)  # (N,)
+            with self.clock.part("forward"):
+                logits = self.wrapped(batch)
+                losses = self.criterion(logits, targets)  # (N,)
             # The mean over the whole step, whoever computes which part: DDP divides by processes.
             share = self.accelerator.num_processes / self.sampler.images_in(step)
-            self.accelerator.backward(losses.sum() * share)
+            with self.clock.part("backward"):
+                self.accelerator.backward(losses.sum() * share)
         answers = targets.argmax(dim=1) if targets.ndim == 2 else targets
         correct = (logits.detach().argmax(dim=1) == answers).sum()
         count = torch.tensor(len(batch), device=device)
@@ -213,13 +222,7 @@ def set_up(
         A training at its first step.
     """
     model.to(accelerator.device)
-    train_batches, sampler = _train_batches(accelerator, recipe, data, model)
-    validation = _rows(accelerator, recipe, data, model, "validation")
-    validation_batches = in_order(
-        validation,
-        batch_size=max(recipe.batch_size // recipe.micro_batches, accelerator.num_processes),
-        workers=0 if recipe.cache_features else recipe.workers,
-    )
+    train_batches, sampler, validation_batches = make_batches(accelerator, recipe, data, model)
     if recipe.channels_last:
         model.to(memory_format=torch.channels_last)
     plain_optimizer = make_optimizer(model, recipe)
@@ -243,56 +246,10 @@ def set_up(
         sampler=sampler,
         validation_batches=accelerator.prepare(validation_batches),
         criterion=criterion,
+        clock=StepClock(accelerator.device, is_on=recipe.profile),
         mix=make_mix(recipe, len(data.label_names)),
         average=average,
     )
-
-
-def _train_batches(
-    accelerator: Accelerator, recipe: Recipe, data: Data, model: ImageClassifier
-) -> tuple[Batches, StepSampler]:
-    """Give this process's micro-batches, and what says and sets their place in the run."""
-    process, processes = accelerator.process_index, accelerator.num_processes
-    if data.stream is not None:
-        view = RandomView(recipe, model.config.preprocess)
-        steps = StreamedSteps(data.stream, view, recipe, process=process, processes=processes)
-        # One worker at most: `datasets` would deal the files out among several.
-        return DataLoader(steps, batch_size=None, num_workers=min(1, recipe.workers)), steps.sampler
-    rows = _rows(accelerator, recipe, data, model, "train")
-    sampler = StepSampler(
-        len(rows),
-        batch_size=recipe.batch_size,
-        micro_batches=recipe.micro_batches,
-        process=process,
-        processes=processes,
-        seed=recipe.seed,
-    )
-    workers = 0 if recipe.cache_features else recipe.workers  # a row is read in microseconds
-    batches: Batches = DataLoader(
-        rows,
-        batch_sampler=sampler,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-    )
-    return batches, sampler
-
-
-def _rows(
-    accelerator: Accelerator, recipe: Recipe, data: Data, model: ImageClassifier, name: str
-) -> Rows:
-    """Give the rows of a split: pictures, or a frozen backbone's features of them."""
-    split = data.splits[name]
-    view: RandomView | CentreView
-    if name == "train":
-        view = RandomView(recipe, model.config.preprocess)
-        source = FeatureSource(split, name, view, recipe.augmentation(), recipe.views)
-    else:
-        view = CentreView(model.config.preprocess)
-        source = FeatureSource(split, name, view, {})
-    if not recipe.cache_features:
-        return Pictures(split, view)
-    path = cached_features(accelerator, model, source, workers=recipe.workers)
-    return Features(path, split["target"][:])
 
 
 def evaluation(totals: list[float]) -> Evaluation:

@@ -59,6 +59,11 @@ def test_a_rendered_recipe_reads_back_as_itself(tmp_path: Path) -> None:
         ),
         ("cache_features = true", "cache_features needs views of at least 1"),
         ("cache_features = true\nviews = 1\nmixup = 0.1", "mixup and cutmix must be 0"),
+        (
+            "cache_features = true\nviews = 1\npixel_cache_gib = 1",
+            "cache_features decodes each picture once a view: pixel_cache_gib must be 0",
+        ),
+        ("pixel_cache_gib = -1", "pixel_cache_gib must be from 0"),
         ("views = 2\nimage_size_start = 96", "image_size_start must be 0"),
         ("micro_batches = 33", "batch_size must be at least 4 images per micro-batch"),
         ("weights = 'none'", "would freeze random numbers"),

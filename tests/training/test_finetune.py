@@ -164,8 +164,11 @@ def test_a_killed_run_resumes_to_the_bits_of_an_uninterrupted_one(
 
 
 @pytest.mark.slow
-def test_two_processes_make_the_run_of_one(tiny_recipe: dict[str, object], tmp_path: Path) -> None:
-    keys = {"freeze_batch_norm": "true", "epochs": 2, "average_best": 0}
+def test_two_processes_make_the_run_of_one(
+    tiny_recipe: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUB_MODELS_CACHE", str(tmp_path / "cache"))
+    keys = {"freeze_batch_norm": "true", "epochs": 2, "average_best": 0, "pixel_cache_gib": 0.1}
     runs = {n: tmp_path / str(n) for n in (1, 2)}
     started = [launch(n, typed(tiny_recipe, **keys, out=out)) for n, out in runs.items()]
     for process in started:
@@ -178,6 +181,15 @@ def test_two_processes_make_the_run_of_one(tiny_recipe: dict[str, object], tmp_p
         assert a["validation_loss"] == pytest.approx(b["validation_loss"], rel=0.05)
     steps = [final_state(run)["schedule"]["steps"] for run in runs.values()]
     assert steps == [6, 6]
+
+
+def test_a_profiled_run_says_where_the_time_of_each_epoch_went(
+    tiny_recipe: dict[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetune(typed(tiny_recipe, profile="true")) == 0
+    reports = json.loads((tmp_path / "run" / "profile.json").read_text())
+    assert [(report["epoch"], report["steps"]) for report in reports] == [(1, 3), (2, 3)]
+    assert capsys.readouterr().out.count(" ms: data ") == 2
 
 
 def test_a_run_is_not_written_over(
@@ -314,7 +326,7 @@ def test_a_resumed_run_refuses_another_recipe(
     error = capsys.readouterr().err.strip()
     assert error.endswith(
         "config.toml: this run has learning_rate = 0.001, not 0.5; a resumed run keeps its recipe, "
-        "all but data, out, workers, save_every, tracker"
+        "all but data, out, workers, profile, save_every, tracker"
     )
     changes = {"save_every": 1, "workers": 1}  # change where it computes, and no number
     assert finetune([*typed(tiny_recipe, epochs=1, **changes), "--resume"]) == 0

@@ -68,7 +68,7 @@ CHANGES_THE_WEIGHTS: Final[dict[str, tuple[Any, dict[str, Any]]]] = {
     "warmup_epochs": (1.5, {}),
     "weight_decay": (5.0, {}),
 }
-CHANGES_NO_WEIGHT: Final[dict[str, Any]] = {"save_every": 1, "workers": 1}
+CHANGES_NO_WEIGHT: Final[dict[str, Any]] = {"profile": True, "save_every": 1, "workers": 1}
 IS_ON_THE_CARD: Final = (
     "base_license", "base_model", "dataset_license", "dataset_name", "license", "note", "start",
     "widget",
@@ -96,6 +96,9 @@ ELSEWHERE: Final = {
         "test_finetune.py::test_the_training_pictures_own_mean_and_std_go_with_the_model"
     ),
     "out": "test_finetune.py::test_a_run_leaves_a_checkpoint_metrics_config_and_state",
+    "pixel_cache_gib": (
+        "test_pixel_cache.py::test_every_training_picture_is_stored_as_it_was_resized"
+    ),
     "patience": "test_schedule.py::test_a_plateau_lowers_the_rates_after_its_patience",
     "shuffle_buffer": "test_stream.py::test_a_larger_buffer_is_another_order",
     "split_file": "test_finetune.py::test_another_run_s_split_is_used_exactly",
