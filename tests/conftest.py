@@ -12,6 +12,7 @@ os.environ |= {
     "HF_HOME": _home.name,
     "HF_TOKEN": "",
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_XET": "1",  # else large files go to Xet, unasked; test_publish has one that do
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "NO_PROXY": "127.0.0.1",
     "OMP_NUM_THREADS": "1",  # for tiny models threads cost more than they bring
@@ -42,11 +43,10 @@ def pytest_unconfigure() -> None:
 @pytest.fixture
 def hub_server() -> Iterator[HubServer]:
     """A hub with no repositories and an empty log."""
-    _hub.repositories.clear()
-    _hub.gated.clear()
-    _hub.log.clear()
+    _hub.reset()
     yield _hub
-    _hub.repositories.clear()
+    assert _hub.leaks() == []  # no token ever reaches another host
+    _hub.reset()
 
 
 @pytest.fixture(scope="session")

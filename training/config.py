@@ -144,6 +144,8 @@ class Recipe:
     channels_last: bool = False  # memory layout: try it for MobileNet on CPUs
     save_every: int = 200  # optimiser steps between two states to resume from; 0: epochs only
 
+    push_to: str = ""  # repo_id to publish the checkpoint at when the run is done; empty: nowhere
+
     dataset_name: str = ""  # the rest is for the card; empty: `data`
     start: str = ""  # what the weights started from, in words
     base_model: str = ""

@@ -103,6 +103,8 @@ def finetune(recipe: Recipe, command: str, interrupt: Interrupt, *, resume: bool
         f"{out / 'checkpoint'}"
     )
     accelerator.end_training()
+    if recipe.push_to and accelerator.is_main_process:
+        _push(out / "checkpoint", recipe.push_to)
 
 
 class _Run:
@@ -253,6 +255,14 @@ def _make_model(recipe: Recipe, data: Data) -> ImageClassifier:
     model.config = replace(model.config, preprocess=recipe.preprocess(model.config.preprocess))
     model.freeze(recipe.freeze, batch_norm=recipe.freeze_batch_norm)
     return model
+
+
+def _push(checkpoint: Path, repo_id: str) -> None:
+    try:
+        print(ImageClassifier.from_pretrained(checkpoint).push_to_hub(repo_id).commit_url)
+    except HubModelsError as error:
+        retry = f"python -m training.publish {checkpoint} {repo_id}"
+        raise type(error)(f"{error}; the run is whole: {retry}") from error
 
 
 def _row(
