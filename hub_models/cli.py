@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             # Of broken EXIF and of sizes: a picture is read, or the error below says why not.
             warnings.filterwarnings("ignore", module="PIL")
+            warnings.filterwarnings("ignore", "Not enough free disk")  # the error will say so
             code = int(options.run(options))
         sys.stdout.flush()
         return code

@@ -7,7 +7,6 @@ Large files come from a second port, as from the hub's CDN: no token may arrive 
 import json
 import re
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,8 +27,9 @@ ROUTES = [
 class Fault:
     """What goes wrong with the first `times` requests whose "METHOD /path" matches `pattern`.
 
-    `kind` is "status" (answer `status`), "drop" (break off in the middle of the body), "truncate"
-    (half a body, as if it were whole), "corrupt" (one byte flipped), "delay" or "callback".
+    `kind` is "status" (answer `status`), "hang up" (no answer), "drop" (break off in the middle of
+    the body), "truncate" (half a body, as if it were whole), "corrupt" (one byte flipped), or
+    "callback" (call `callback`, then go on).
     """
 
     pattern: str
@@ -37,7 +37,6 @@ class Fault:
     times: int = 1
     status: int = 503
     headers: Mapping[str, str] = field(default_factory=dict)
-    seconds: float = 0.0
     callback: Callable[[], object] = int
 
     def strikes(self, request: str) -> bool:
@@ -124,10 +123,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.query = parse_qs(query)
         self.body = self._read_body()
         self._fault = self._record()
-        if self._fault and self._fault.kind == "delay":
-            time.sleep(self._fault.seconds)
         if self._fault and self._fault.kind == "callback":
             self._fault.callback()
+        if self._fault and self._fault.kind == "hang up":
+            self.close_connection = True
+            return
         if self._fault and self._fault.kind == "status":
             self.answer(self._fault.status, headers=self._fault.headers)
             return

@@ -10,6 +10,7 @@ from typing import Any, Final
 import tomli_w
 
 from hub_models.config import INTERPOLATIONS, STEMS, PreprocessConfig
+from hub_models.destination import Destination
 from hub_models.errors import ConfigError, named
 from hub_models.model import FREEZE_MODES
 from training.sampler import MIN_IMAGES
@@ -163,6 +164,8 @@ class Recipe:
             value = getattr(self, key)
             if value not in choices:
                 raise ConfigError(f"{key} must be one of {', '.join(choices)}, not {value!r}")
+        if self.push_to:
+            Destination(self.push_to)
         for is_impossible, sentence in self._combinations():
             if is_impossible:
                 raise ConfigError(sentence)
