@@ -242,12 +242,13 @@ def _digest(path: Path) -> str:
 
 
 def _sentence(error: BaseException, what: str) -> str:  # noqa: C901  # a table of cases
-    absent = f"no such folder, and {what} is not in the cache"
+    is_typed = what.startswith("revision")  # so a folder may have been meant
+    absent = f"{'no such folder, and ' if is_typed else ''}{what} is not in the cache"
     match error:
         case hub_errors.HfHubHTTPError():
             return _refusal(error, what)
         case hub_errors.OfflineModeIsEnabled():
-            return f"{absent}, and the hub may not be asked (HF_HUB_OFFLINE)"
+            return f"{absent} (HF_HUB_OFFLINE)"
         case hub_errors.RevisionResolutionError() | hub_errors.LocalEntryNotFoundError():
             if error.__cause__ is None:
                 return f"{absent} (local_files_only)"

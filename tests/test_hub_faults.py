@@ -1,89 +1,22 @@
 """Whatever goes wrong between us and a hub ends well after the client's retry, or in one sentence.
 
-`python -m tests.test_hub_faults` prints the table of faults, sentences and requests as markdown.
+`python -m tests.hub_faults` prints the table of faults, sentences and requests as markdown.
 """
 
-import contextlib
-import io
-import os
-import re
-import shlex
 import shutil
 import subprocess
-import sys
-import tempfile
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from huggingface_hub import constants
 
-from hub_models import ImageClassifier, PreprocessConfig
-from hub_models.cli import main
-from tests.hub_repository import READER, STRANGER, WRITER
+from tests.hub_repository import READER, STRANGER
 from tests.hub_server import HubServer
+from tests.hub_world import REPO, World
 
-REPO = "owner/tiny"
 WEIGHTS = "/large/"  # where the hub's answer for model.safetensors points
 HEAD_OF_WEIGHTS = r"HEAD /owner/tiny/resolve/.*/model\.safetensors"
-
-
-@dataclass
-class World:
-    """A hub with one good repository, an empty cache, and a good folder to push."""
-
-    hub: HubServer
-    cache: Path
-    folder: Path
-    token: str = ""
-    offline: bool = False
-    commits: list[str] = field(default_factory=list)
-
-    def command(self, *words: str) -> tuple[int, str]:
-        """Run `hub-models` in this process; give its exit code and what it says on stderr."""
-        was = constants.HF_HUB_CACHE, constants.HF_HUB_OFFLINE, os.environ.get("HF_TOKEN")
-        constants.HF_HUB_CACHE, constants.HF_HUB_OFFLINE = str(self.cache), self.offline
-        os.environ["HF_TOKEN"] = self.token
-        said = io.StringIO()
-        try:
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
-                return main(list(words)), said.getvalue()
-        finally:
-            constants.HF_HUB_CACHE, constants.HF_HUB_OFFLINE = was[:2]
-            os.environ["HF_TOKEN"] = was[2] or ""
-
-    def pull(self) -> tuple[int, str]:
-        return self.command("pull", REPO)
-
-    def push(self) -> tuple[int, str]:
-        self.token = self.token or WRITER
-        return self.command("push", str(self.folder), REPO)
-
-    def process(self, before: str = "true") -> "subprocess.Popen[str]":
-        """Start a pull in a process of its own, `before` it a shell command on $CACHE."""
-        code = f"import sys; from hub_models.cli import main; sys.exit(main(['pull', {REPO!r}]))"
-        pull = f"exec {shlex.quote(sys.executable)} -c {shlex.quote(code)}"
-        is_plain = before == "true"
-        shell = ["sh", "-c", f"{before} && {pull}"]
-        return subprocess.Popen(
-            shell if is_plain else ["unshare", "--mount", *shell],
-            env=os.environ
-            | {"CACHE": str(self.cache), "HF_HUB_CACHE": str(self.cache), "HF_TOKEN": self.token},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def ended(self, process: "subprocess.Popen[str]") -> tuple[int, str]:
-        _, said = process.communicate(timeout=120)
-        return process.returncode, said
-
-    def blob(self, name: str) -> Path:
-        """Find a cached file's content."""
-        return next(self.cache.glob(f"models--*/snapshots/*/{name}")).resolve()
 
 
 class Case(NamedTuple):
@@ -312,7 +245,7 @@ CASES = {f"pull, {name}": case for name, case in PULLS.items()} | {
 }
 
 
-def _may_mount() -> bool:
+def may_mount() -> bool:
     unshare = shutil.which("unshare")
     command = [unshare or "", "--mount", "true"]
     return (
@@ -320,7 +253,7 @@ def _may_mount() -> bool:
     )
 
 
-def _world(hub: HubServer, root: Path, tiny_folder: Path) -> World:
+def lay_out(hub: HubServer, root: Path, tiny_folder: Path) -> World:
     cache = root / "cache"
     cache.mkdir()
     world = World(hub, cache, Path(shutil.copytree(tiny_folder, root / "folder")))
@@ -336,12 +269,12 @@ def _params() -> list:
 
 
 @pytest.mark.parametrize("case", _params())
-def test_a_fault_ends_well_or_in_one_sentence(
+def test_a_fault_ends_well_or_in_onesentence_of(
     case: Case, hub_server: HubServer, tiny_folder: Path, tmp_path: Path
 ) -> None:
-    if case.needs_mounts and not _may_mount():
+    if case.needs_mounts and not may_mount():
         pytest.skip("only root may mount a small disk")
-    world = _world(hub_server, tmp_path, tiny_folder)
+    world = lay_out(hub_server, tmp_path, tiny_folder)
     case.prepare(world)
     code, said = case.act(world)
     if not case.said:
@@ -349,48 +282,16 @@ def test_a_fault_ends_well_or_in_one_sentence(
         return
     assert code == 1
     assert "Traceback" not in said
-    sentence = _sentence(said)
+    sentence = sentence_of(said)
     for part in case.said:
         assert part in sentence
     for secret in ("hf_", "signature"):
         assert secret not in said
 
 
-def _sentence(said: str) -> str:
+def sentence_of(said: str) -> str:
     """Find what we say among notes of the client's, such as "Retrying in 1s"."""
     ours = [line for line in said.splitlines() if line.startswith("hub-models: ")]
     assert len(ours) == 1
     assert said.rstrip().endswith(ours[0])
     return ours[0]
-
-
-def print_table(hub: HubServer) -> None:
-    """Run every case and print what the command says and how many requests it made."""
-    warnings.simplefilter("ignore", DeprecationWarning)
-    sys.stdout.write("| fault | what `hub-models` says | requests |\n|---|---|---|\n")
-    with tempfile.TemporaryDirectory() as parent:
-        tiny = Path(parent, "tiny")
-        preprocess = PreprocessConfig(resize=36, crop=32)
-        ImageClassifier.create(
-            "mobilenetv2_025", ["cat", "dog", "owl"], preprocess=preprocess
-        ).save_pretrained(tiny)
-        for number, (name, case) in enumerate(CASES.items()):
-            hub.reset()
-            root = Path(parent, str(number))
-            root.mkdir()
-            if case.needs_mounts and not _may_mount():
-                sys.stdout.write(f"| {name} | skipped: only root may mount a small disk | |\n")
-                continue
-            world = _world(hub, root, tiny)
-            case.prepare(world)
-            code, said = case.act(world)
-            sentence = _sentence(said).removeprefix("hub-models: ") if code else "(succeeds)"
-            sentence = re.sub(r"http://127\.0\.0\.1:\d+", "HUB", sentence)
-            sys.stdout.write(f"| {name} | {sentence} | {len(hub.log)} |\n")
-            sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    from tests.conftest import _hub
-
-    print_table(_hub)

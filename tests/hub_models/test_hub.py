@@ -254,7 +254,7 @@ def test_what_was_pulled_once_is_there_offline(
 
 
 def test_what_was_never_pulled_is_one_sentence_offline(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=f"^{REPO}: .* revision 'main' is not in the"):
+    with pytest.raises(CheckpointError, match=f"^{REPO}: .* revision 'main' is not in"):
         resolve(REPO, cache_dir=tmp_path, local_files_only=True)
 
 
