@@ -20,7 +20,8 @@ def recipe_arguments(parser: argparse.ArgumentParser) -> None:
     for field in fields(Recipe):
         kind = type(field.default)
         parser.add_argument(
-            f"--{field.name}",
+            *dict.fromkeys((f"--{field.name}", f"--{field.name.replace('_', '-')}")),
+            dest=field.name,
             type=kinds.get(kind, kind),
             default=argparse.SUPPRESS,
             metavar="VALUE",

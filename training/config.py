@@ -10,6 +10,7 @@ from typing import Any, Final
 import tomli_w
 
 from hub_models.config import INTERPOLATIONS, STEMS, PreprocessConfig
+from hub_models.destination import Destination
 from hub_models.errors import ConfigError, named
 from hub_models.model import FREEZE_MODES
 from training.sampler import MIN_IMAGES
@@ -157,6 +158,8 @@ class Recipe:
     save_every: int = 200  # optimiser steps between two states to resume from; 0: epochs only
     tracker: str = "tensorboard"  # any that Accelerate knows; empty: metrics.jsonl alone
 
+    push_to: str = ""  # repo_id to publish the checkpoint at when the run is done; empty: nowhere
+
     dataset_name: str = ""  # the rest is for the card; empty: `data`
     start: str = ""  # what the weights started from, in words
     base_model: str = ""
@@ -176,6 +179,8 @@ class Recipe:
             value = getattr(self, key)
             if value not in choices:
                 raise ConfigError(f"{key} must be one of {', '.join(choices)}, not {value!r}")
+        if self.push_to:
+            Destination(self.push_to)
         for is_impossible, sentence in self._combinations():
             if is_impossible:
                 raise ConfigError(sentence)

@@ -116,6 +116,8 @@ def finetune(recipe: Recipe, command: str, interrupt: Interrupt, *, resume: bool
         f"{out / 'checkpoint'}"
     )
     accelerator.end_training()
+    if recipe.push_to and accelerator.is_main_process:
+        _push(out / "checkpoint", recipe.push_to)
 
 
 class _Run:
@@ -288,6 +290,14 @@ def _measure_normalisation(accelerator: Accelerator, data: Data, model: ImageCla
     mean, std = box[0]
     accelerator.print(f"mean {mean}, std {std} of {len(data.splits['train']):,} training pictures")
     model.config = replace(model.config, preprocess=replace(preprocess, mean=mean, std=std))
+
+
+def _push(checkpoint: Path, repo_id: str) -> None:
+    try:
+        print(ImageClassifier.from_pretrained(checkpoint).push_to_hub(repo_id).commit_url)
+    except HubModelsError as error:
+        retry = f"python -m training.publish {checkpoint} {repo_id}"
+        raise type(error)(f"{error}; the run is whole: {retry}") from error
 
 
 def _row(

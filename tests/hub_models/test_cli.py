@@ -169,6 +169,8 @@ WRONG_USAGE = {
     "top in words": ["classify", "a.jpg", "--model", "x", "--top", "many"],
     "unknown option": ["info", "x", "--colour"],
     "no source": ["info"],
+    "nowhere to push": ["push", "folder"],
+    "nothing to pull": ["pull"],
 }
 
 
@@ -182,11 +184,11 @@ def test_wrong_usage_exits_with_two_and_says_how(arguments: list[str], capsys: C
     assert "_at_least_one" not in err  # the name of a function tells a person nothing
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["classify", "--help"], ["info", "--help"]])
-def test_help_is_printed_and_exits_with_zero(arguments: list[str], capsys: Captured) -> None:
+@pytest.mark.parametrize("command", ["", "classify", "info", "push", "pull"])
+def test_help_is_printed_and_exits_with_zero(command: str, capsys: Captured) -> None:
     with pytest.raises(SystemExit, match="0"):
-        main(arguments)
-    assert capsys.readouterr().out.startswith("usage: hub-models")
+        main([*command.split(), "--help"])
+    assert capsys.readouterr().out.startswith(f"usage: hub-models {command}".rstrip())
 
 
 def test_the_version_is_printed(capsys: Captured) -> None:

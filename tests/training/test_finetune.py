@@ -326,7 +326,7 @@ def test_a_resumed_run_refuses_another_recipe(
     error = capsys.readouterr().err.strip()
     assert error.endswith(
         "config.toml: this run has learning_rate = 0.001, not 0.5; a resumed run keeps its recipe, "
-        "all but data, out, workers, profile, save_every, tracker"
+        "all but data, out, workers, profile, save_every, tracker, push_to"
     )
     changes = {"save_every": 1, "workers": 1}  # change where it computes, and no number
     assert finetune([*typed(tiny_recipe, epochs=1, **changes), "--resume"]) == 0

@@ -100,6 +100,7 @@ ELSEWHERE: Final = {
         "test_pixel_cache.py::test_every_training_picture_is_stored_as_it_was_resized"
     ),
     "patience": "test_schedule.py::test_a_plateau_lowers_the_rates_after_its_patience",
+    "push_to": "test_publish.py::test_a_run_is_pushed_when_it_is_done",
     "shuffle_buffer": "test_stream.py::test_a_larger_buffer_is_another_order",
     "split_file": "test_finetune.py::test_another_run_s_split_is_used_exactly",
     "steps_per_epoch": (
