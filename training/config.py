@@ -22,6 +22,7 @@ CHOICES: Final = {
     "optimizer": ("adam", "adamw", "sgd", "rmsprop"),
     "schedule": ("cosine", "step", "one_cycle", "plateau", "constant"),
     "class_weights": ("none", "balanced"),
+    "teacher_view": ("centre", "student"),
 }
 _AUGMENTATION: Final = (
     "image_size",
@@ -73,6 +74,10 @@ _RANGES: Final = {
     "label_smoothing": (0, 0.9999),
     "ema_decay": (0, 0.999999),
     "average_best": (0, 100),
+    "teacher_size": (0, 4096),
+    "teacher_weight": (0, 1),
+    "teacher_temperature": (0.01, 1000),
+    "hint_weight": (0, 1000),
     "save_every": (0, 1_000_000_000),
     "seed": (0, 2**31 - 1),
 }
@@ -144,6 +149,13 @@ class Recipe:
     channels_last: bool = False  # memory layout: try it for MobileNet on CPUs
     save_every: int = 200  # optimiser steps between two states to resume from; 0: epochs only
 
+    teacher: str = ""  # folder or repo_id, one of ours or any that timm reads; empty: none
+    teacher_view: str = "centre"  # computed once; "student": it sees the batch itself, and costs
+    teacher_size: int = 0  # side it sees, px; 0: its own with "centre", else that of the batch
+    teacher_weight: float = 0.5  # share of its soft targets in the loss; the labels have the rest
+    teacher_temperature: float = 4.0  # softens both its answers and the student's
+    hint_weight: float = 0.0  # of the distance to its features, added to the loss; 0: off
+
     dataset_name: str = ""  # the rest is for the card; empty: `data`
     start: str = ""  # what the weights started from, in words
     base_model: str = ""
@@ -183,6 +195,10 @@ class Recipe:
             ),
             (0 < self.eval_size < 8, f"eval_size must be 0 or at least 8, not {self.eval_size}"),
             (
+                0 < self.teacher_size < 8,
+                f"teacher_size must be 0 or at least 8, not {self.teacher_size}",
+            ),
+            (
                 self.image_size_start > self.image_size,
                 "image_size_start must be at most image_size",
             ),
@@ -218,6 +234,27 @@ class Recipe:
             (
                 self.batch_size < MIN_IMAGES * self.micro_batches,
                 f"batch_size must be at least {MIN_IMAGES} images per micro-batch",
+            ),
+            (
+                bool(self.teacher) and not (self.teacher_weight or self.hint_weight),
+                "teacher would teach nothing: teacher_weight or hint_weight must be above 0",
+            ),
+            (not self.teacher and self.hint_weight > 0, "hint_weight needs a teacher"),
+            (
+                bool(self.teacher)
+                and self.teacher_view == "centre"
+                and (self.mixup > 0 or self.cutmix > 0),
+                "teacher_view = 'centre' knows no mixed images: mixup and cutmix must be 0, or "
+                "teacher_view = 'student'",
+            ),
+            (
+                bool(self.teacher) and self.teacher_view == "student" and self.cache_features,
+                "teacher_view = 'student' needs the images, which cache_features leaves out; "
+                "use 'centre'",
+            ),
+            (
+                self.hint_weight > 0 and self.freeze == "head" and self.freeze_epochs == 0,
+                "hint_weight needs a backbone that trains, not freeze = 'head' throughout",
             ),
         ]
 

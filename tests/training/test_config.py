@@ -63,6 +63,18 @@ def test_a_rendered_recipe_reads_back_as_itself(tmp_path: Path) -> None:
         ("micro_batches = 33", "batch_size must be at least 4 images per micro-batch"),
         ("weights = 'none'", "would freeze random numbers"),
         ("eval_size = 4", "eval_size must be 0 or at least 8"),
+        ("teacher_size = 7", "teacher_size must be 0 or at least 8"),
+        ("teacher_weight = 1.5", "teacher_weight must be from 0 to 1"),
+        ("teacher_view = 'side'", "teacher_view must be one of centre, student, not 'side'"),
+        ("teacher = 'x'\nteacher_weight = 0", "teacher would teach nothing: teacher_weight or"),
+        ("hint_weight = 1", "hint_weight needs a teacher"),
+        ("teacher = 'x'\nhint_weight = 1", "hint_weight needs a backbone that trains"),
+        ("teacher = 'x'\nmixup = 0.1", "teacher_view = 'centre' knows no mixed images"),
+        ("teacher = 'x'\ncutmix = 0.1", "teacher_view = 'centre' knows no mixed images"),
+        (
+            "teacher = 'x'\nteacher_view = 'student'\ncache_features = true\nviews = 1",
+            "teacher_view = 'student' needs the images, which cache_features leaves out",
+        ),
         ("epochs = ", "not a readable recipe"),
     ],
 )
