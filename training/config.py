@@ -26,6 +26,7 @@ CHOICES: Final = {
     "class_weights": ("none", "balanced"),
     "normalisation": ("weights", "measured"),
     "tracker": TRACKERS,
+    "teacher_view": ("centre", "student"),
 }
 _AUGMENTATION: Final = (
     "image_size",
@@ -80,6 +81,10 @@ _RANGES: Final = {
     "label_smoothing": (0, 0.9999),
     "ema_decay": (0, 0.999999),
     "average_best": (0, 100),
+    "teacher_size": (0, 4096),
+    "teacher_weight": (0, 1),
+    "teacher_temperature": (0.01, 1000),
+    "hint_weight": (0, 1000),
     "save_every": (0, 1_000_000_000),
     "seed": (0, 2**31 - 1),
 }
@@ -160,6 +165,13 @@ class Recipe:
 
     push_to: str = ""  # repo_id to publish the checkpoint at when the run is done; empty: nowhere
 
+    teacher: str = ""  # folder or repo_id, one of ours or any that timm reads; empty: none
+    teacher_view: str = "centre"  # computed once; "student": it sees the batch itself, and costs
+    teacher_size: int = 0  # side it sees, px; 0: its own with "centre", else that of the batch
+    teacher_weight: float = 0.5  # share of its soft targets in the loss; the labels have the rest
+    teacher_temperature: float = 4.0  # softens both its answers and the student's
+    hint_weight: float = 0.0  # of the distance to its features, added to the loss; 0: off
+
     dataset_name: str = ""  # the rest is for the card; empty: `data`
     start: str = ""  # what the weights started from, in words
     base_model: str = ""
@@ -207,6 +219,10 @@ class Recipe:
                 "freeze_epochs must be under epochs: nothing would be opened; use 0",
             ),
             (0 < self.eval_size < 8, f"eval_size must be 0 or at least 8, not {self.eval_size}"),
+            (
+                0 < self.teacher_size < 8,
+                f"teacher_size must be 0 or at least 8, not {self.teacher_size}",
+            ),
             (
                 self.image_size_start > self.image_size,
                 "image_size_start must be at most image_size",
@@ -257,6 +273,10 @@ class Recipe:
                 "streaming stores no pictures: pixel_cache_gib must be 0",
             ),
             (
+                self.streaming and bool(self.teacher),
+                "streaming shows a teacher no picture beforehand: teacher must be empty",
+            ),
+            (
                 self.streaming
                 and (self.class_weights != "none" or self.normalisation == "measured"),
                 "streaming counts and measures nothing beforehand: class_weights must be 'none', "
@@ -265,6 +285,27 @@ class Recipe:
             (
                 self.batch_size < MIN_IMAGES * self.micro_batches,
                 f"batch_size must be at least {MIN_IMAGES} images per micro-batch",
+            ),
+            (
+                bool(self.teacher) and not (self.teacher_weight or self.hint_weight),
+                "teacher would teach nothing: teacher_weight or hint_weight must be above 0",
+            ),
+            (not self.teacher and self.hint_weight > 0, "hint_weight needs a teacher"),
+            (
+                bool(self.teacher)
+                and self.teacher_view == "centre"
+                and (self.mixup > 0 or self.cutmix > 0),
+                "teacher_view = 'centre' knows no mixed images: mixup and cutmix must be 0, or "
+                "teacher_view = 'student'",
+            ),
+            (
+                bool(self.teacher) and self.teacher_view == "student" and self.cache_features,
+                "teacher_view = 'student' needs the images, which cache_features leaves out; "
+                "use 'centre'",
+            ),
+            (
+                self.hint_weight > 0 and self.freeze == "head" and self.freeze_epochs == 0,
+                "hint_weight needs a backbone that trains, not freeze = 'head' throughout",
             ),
         ]
 

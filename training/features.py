@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import datasets
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from hub_models.config import ModelConfig
 from hub_models.model import ImageClassifier
 from training.augment import View
 from training.cache import cache_folder, cache_name
@@ -88,6 +89,23 @@ class Head(nn.Module):
         return logits
 
 
+class Network(Protocol):
+    """What features are made with: an `ImageClassifier`, or a teacher of another library."""
+
+    config: ModelConfig
+    training: bool
+
+    @property
+    def backbone(self) -> nn.Module:
+        """Holds every weight that decides the features."""
+
+    def feature_map(self, batch: Tensor) -> Tensor:
+        """Turn pixels (N, 3, S, S) into features (N, K, h, w), not pooled yet."""
+
+    def train(self, mode: bool = True) -> Any:
+        """Set training mode, or evaluation mode."""
+
+
 @dataclass(frozen=True)
 class FeatureSource:
     """What decides the features of a split.
@@ -108,7 +126,7 @@ class FeatureSource:
 
 
 def cached_features(
-    accelerator: Accelerator, model: ImageClassifier, source: FeatureSource, *, workers: int
+    accelerator: Accelerator, model: Network, source: FeatureSource, *, workers: int
 ) -> Path:
     """Give the file with a split's features, computing them if they are not there.
 
@@ -132,9 +150,7 @@ def cached_features(
 
 
 @torch.inference_mode()
-def _compute(
-    device: torch.device, model: ImageClassifier, source: FeatureSource, workers: int
-) -> Tensor:
+def _compute(device: torch.device, model: Network, source: FeatureSource, workers: int) -> Tensor:
     keys = [(view, index) for view in range(source.views) for index in range(len(source.split))]
     batches: DataLoader[Any] = DataLoader(
         Pictures(source.split, source.view),
@@ -144,7 +160,7 @@ def _compute(
         collate_fn=as_it_is,
     )
     was_training = model.training
-    model.eval()
+    model.train(False)
     rows = [
         model.feature_map(batch.to(device)).mean(dim=(2, 3)).cpu()
         for batch, _ in tqdm(batches, f"features of {source.name}")
@@ -153,7 +169,7 @@ def _compute(
     return torch.cat(rows).view(source.views, len(source.split), -1)
 
 
-def _name(model: ImageClassifier, source: FeatureSource) -> str:
+def _name(model: Network, source: FeatureSource) -> str:
     digest = hashlib.sha256(f"{_FORMAT} {model.config.architecture} {model.config.stem}".encode())
     for name, tensor in model.backbone.state_dict().items():
         digest.update(name.encode())

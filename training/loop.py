@@ -17,9 +17,11 @@ from training.augment import Mix, make_mix
 from training.batches import make_batches
 from training.config import Recipe
 from training.data import Data
+from training.distill import Lesson, make_lesson
 from training.features import Head
+from training.loss import make_criterion
 from training.metrics import Evaluation
-from training.optimizer import make_average, make_optimizer
+from training.optimizer import make_average, make_optimizer, mean_state
 from training.predict import Batches, evaluate
 from training.sampler import StepSampler, seed_of
 from training.schedule import Schedule
@@ -37,7 +39,8 @@ class Training:
         accelerator: Places, reduces and gathers.
         recipe: Every choice of the run.
         model: The classifier itself.
-        wrapped: The same, as the accelerator runs it.
+        learner: What trains: the classifier, with what a lesson adds, or its head alone.
+        wrapped: The learner, as the accelerator runs it.
         optimizer: Of its parameters.
         schedule: Of the optimiser's learning rates.
         train_batches: Shuffled and augmented: this process's micro-batches.
@@ -46,6 +49,7 @@ class Training:
         criterion: The loss of each image.
         clock: Measures the parts of each step, where the recipe wants it.
         mix: Mixup or CutMix; None without.
+        lesson: What a teacher adds to the loss; None without.
         average: The moving average of the model; None without.
         best: (accuracy, epoch, weights) of the best epochs, when they are to be averaged.
     """
@@ -53,6 +57,7 @@ class Training:
     accelerator: Accelerator
     recipe: Recipe
     model: ImageClassifier
+    learner: nn.Module
     wrapped: nn.Module
     optimizer: torch.optim.Optimizer
     schedule: Schedule
@@ -62,6 +67,7 @@ class Training:
     criterion: nn.Module
     clock: StepClock
     mix: Mix | None = None
+    lesson: Lesson | None = None
     average: AveragedModel | None = None
     best: list[tuple[float, int, dict[str, Tensor]]] = field(default_factory=list)
 
@@ -131,32 +137,35 @@ class Training:
 
     def average_of_best(self) -> Evaluation:
         """Give `result` the mean weights of the best epochs, and measure it."""
-        states = [weights for _, _, weights in self.best]
-        mean = {
-            name: torch.stack([s[name] for s in states]).mean(0) if t.is_floating_point() else t
-            for name, t in states[0].items()
-        }
-        self.result.load_state_dict(mean)
+        self.result.load_state_dict(mean_state([weights for _, _, weights in self.best]))
         return self.validate()
 
     def state_dict(self) -> dict[str, Any]:
         """Give what `load_state_dict` continues from."""
         return {
-            "model": self.model.state_dict(),
+            "model": self._trained.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "average": self.average.state_dict() if self.average else None,
+            "lesson": self.lesson.state_dict() if self.lesson else None,
             "best": self.best,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from what `state_dict` gave."""
-        self.model.load_state_dict(state["model"])
+        self._trained.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.best = state["best"]
         if self.average is not None:
             self.average.load_state_dict(state["average"])
+        if self.lesson is not None:
+            self.lesson.load_state_dict(state["lesson"])
+
+    @property
+    def _trained(self) -> nn.Module:
+        """What a state must hold: a backbone whose features are cached never changes."""
+        return self.learner if self.recipe.cache_features else self.model
 
     def _bar(self, progress: Progress) -> Iterable[int]:
         steps = range(progress.step, self.sampler.steps)
@@ -178,20 +187,24 @@ class Training:
         is_last = part == self.recipe.micro_batches - 1
         with nullcontext() if is_last else self.accelerator.no_sync(self.wrapped):
             with self.clock.part("forward"):
-                logits = self.wrapped(batch)
-                losses = self.criterion(logits, targets)  # (N,)
+                outputs = self.wrapped(batch)
+                outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+                losses = self.criterion(outputs[0], targets)  # (N,)
+                if self.lesson is not None:
+                    indices = self.sampler.indices(step, part)
+                    losses = self.lesson.losses(losses, outputs, batch, indices)
             # The mean over the whole step, whoever computes which part: DDP divides by processes.
             share = self.accelerator.num_processes / self.sampler.images_in(step)
             with self.clock.part("backward"):
                 self.accelerator.backward(losses.sum() * share)
         answers = targets.argmax(dim=1) if targets.ndim == 2 else targets
-        correct = (logits.detach().argmax(dim=1) == answers).sum()
+        correct = (outputs[0].detach().argmax(dim=1) == answers).sum()
         count = torch.tensor(len(batch), device=device)
         return torch.stack([correct.double(), count.double(), losses.detach().sum().double()])
 
     def _update(self) -> None:
         if self.recipe.clip_norm:
-            self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
+            self.accelerator.clip_grad_norm_(self.learner.parameters(), self.recipe.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.schedule.step()
@@ -204,7 +217,7 @@ class Training:
         if is_open and not all(p.requires_grad for p in self.model.parameters()):
             self.model.freeze("none", batch_norm=recipe.freeze_batch_norm)
             # Wrapped anew: a distributed wrapper has seen only the parameters that trained so far.
-            self.wrapped = self.accelerator.prepare_model(self.model)
+            self.wrapped = self.accelerator.prepare_model(self.learner)
 
 
 def set_up(
@@ -222,32 +235,33 @@ def set_up(
         A training at its first step.
     """
     model.to(accelerator.device)
+    lesson = make_lesson(accelerator, recipe, data, model)
     train_batches, sampler, validation_batches = make_batches(accelerator, recipe, data, model)
     if recipe.channels_last:
         model.to(memory_format=torch.channels_last)
-    plain_optimizer = make_optimizer(model, recipe)
+    plain_optimizer = make_optimizer(model, recipe, lesson.projection if lesson else None)
     schedule = Schedule(plain_optimizer, recipe, sampler.steps)
     average = make_average(model, recipe.ema_decay) if recipe.ema_decay else None
-    criterion = nn.CrossEntropyLoss(
-        weight=_class_weights(data, recipe),
-        label_smoothing=recipe.label_smoothing,
-        reduction="none",
-    ).to(accelerator.device)
+    learner = lesson.learner(model) if lesson else model
     if recipe.compile:
-        model.compile()  # in place: the names of its weights stay as they are
+        learner.compile()  # in place: the names of its weights stay as they are
+    if recipe.cache_features:
+        learner = Head(model)
     return Training(
         accelerator=accelerator,
         recipe=recipe,
         model=model,
-        wrapped=accelerator.prepare_model(Head(model) if recipe.cache_features else model),
+        learner=learner,
+        wrapped=accelerator.prepare_model(learner),
         optimizer=accelerator.prepare_optimizer(plain_optimizer),
         schedule=schedule,
         train_batches=train_batches,
         sampler=sampler,
         validation_batches=accelerator.prepare(validation_batches),
-        criterion=criterion,
+        criterion=make_criterion(data, recipe).to(accelerator.device),
         clock=StepClock(accelerator.device, is_on=recipe.profile),
         mix=make_mix(recipe, len(data.label_names)),
+        lesson=lesson,
         average=average,
     )
 
@@ -256,13 +270,3 @@ def evaluation(totals: list[float]) -> Evaluation:
     """Turn right answers, images and summed loss into an evaluation."""
     correct, images, loss = totals
     return Evaluation(int(correct), int(images), loss / images)
-
-
-def _class_weights(data: Data, recipe: Recipe) -> Tensor | None:
-    """Give each class images / (C × its images), so that every class weighs the same in all."""
-    if recipe.class_weights == "none":
-        return None
-    num_classes = len(data.label_names)
-    targets = torch.tensor(data.splits["train"]["target"][:])
-    counts = torch.bincount(targets, minlength=num_classes)
-    return counts.sum() / (num_classes * counts.clamp(min=1)).float()
