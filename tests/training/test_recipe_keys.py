@@ -109,6 +109,18 @@ ELSEWHERE: Final = {
     "streaming": (
         "test_stream.py::test_a_streamed_run_resumes_to_the_bits_of_an_uninterrupted_one"
     ),
+    "hint_weight": "test_distill.py::test_hints_bring_the_features_nearer",
+    "teacher": (
+        "test_distill.py::test_a_taught_student_ends_nearer_to_its_teacher_than_an_untaught_one"
+    ),
+    "teacher_size": "test_distill.py::test_a_batch_is_resized_for_a_teacher_that_takes_one_size",
+    "teacher_temperature": "test_distill.py::test_the_losses_are_weighed_as_the_recipe_says",
+    "teacher_view": (
+        "test_distill.py::test_the_student_s_view_is_the_same_pixels_normalised_for_the_teacher"
+    ),
+    "teacher_weight": (
+        "test_distill.py::test_with_the_whole_weight_on_the_teacher_the_targets_count_for_nothing"
+    ),
     "tracker": "test_finetune.py::test_tensorboard_gets_every_epoch_and_the_recipe",
     "validation_fraction": (
         "test_data.py::test_the_split_is_stratified_and_depends_on_the_seed_alone"
