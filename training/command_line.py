@@ -4,7 +4,8 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import fields
 
-from training.config import CHOICES, Recipe
+from training.config import Recipe
+from training.recipe_rules import CHOICES
 
 # What a card replaces by a word: places on the machine of whoever trained.
 _PLACES = ("--data", "--out", "--weights", "--teacher")

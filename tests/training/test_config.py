@@ -7,7 +7,8 @@ import pytest
 from hub_models.config import PreprocessConfig
 from hub_models.errors import ConfigError
 from training.command_line import recipe_arguments, typed_command
-from training.config import CHOICES, Recipe, read_recipe
+from training.config import Recipe, read_recipe
+from training.recipe_rules import CHOICES
 
 RECIPES = sorted(Path("training/recipes").glob("*.toml"))
 
