@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 
-from hub_models.config import PreprocessConfig
+from hub_models.config import PreprocessConfig, abbreviated
 from hub_models.errors import CheckpointError, ConfigError
 
 
@@ -59,7 +59,7 @@ def find_architecture(name: str) -> Architecture:
     """
     if name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
-        raise ConfigError(f"architecture {name!r} is not known; there are {known}")
+        raise ConfigError(f"architecture {abbreviated(name)} is not known; there are {known}")
     return ARCHITECTURES[name]
 
 

@@ -6,7 +6,7 @@ The file's layout is timm's; our own exact fields stand under the key `hub_model
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, cast
 
 from hub_models.config import (
     MAX_LABELS,
@@ -17,6 +17,7 @@ from hub_models.config import (
     check_number,
 )
 from hub_models.errors import ConfigError
+from hub_models.strict_json import parse_json
 
 FORMAT_VERSION: Final = 1
 
@@ -47,6 +48,9 @@ def render_config(config: ModelConfig) -> str:
 
     Returns:
         JSON text; the same config always gives the same bytes.
+
+    Raises:
+        ConfigError: If `origin` or `results` hold what `parse_config` would refuse.
     """
     preprocess = config.preprocess
     side = preprocess.crop
@@ -85,9 +89,11 @@ def render_config(config: ModelConfig) -> str:
         },
     }
     try:
-        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    except (TypeError, ValueError) as error:
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    except (TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"origin or results hold no plain JSON ({error})") from error
+    parse_json(text)
+    return text
 
 
 def parse_config(text: str | bytes) -> ModelConfig:
@@ -102,12 +108,7 @@ def parse_config(text: str | bytes) -> ModelConfig:
     Raises:
         ConfigError: If it is no JSON object, or a key is unknown, missing or has a wrong value.
     """
-    try:
-        content = json.loads(text, parse_constant=_no_constant)
-        json.dumps(content, ensure_ascii=False).encode()  # refuses half a surrogate pair
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"not valid JSON ({error})") from error
-    top = _mapping(content, "the file", _TOP_KEYS)
+    top = _mapping(parse_json(text), "the file", _TOP_KEYS)
     cfg = _mapping(_required(top, "pretrained_cfg"), "pretrained_cfg", _PRETRAINED_KEYS)
     model_args = {} if top.get("model_args") is None else top["model_args"]
     args = _mapping(model_args, "model_args", _MODEL_ARGS_KEYS)
@@ -115,7 +116,7 @@ def parse_config(text: str | bytes) -> ModelConfig:
     version = own.get("format_version", FORMAT_VERSION)
     if version != FORMAT_VERSION:
         raise ConfigError(
-            f"hub_models.format_version is {version!r}, this release reads "
+            f"hub_models.format_version is {abbreviated(version)}, this release reads "
             f"{FORMAT_VERSION}: a newer hub-models is needed"
         )
     if args.get("in_chans", 3) != 3:
@@ -162,8 +163,8 @@ def _preprocess(cfg: Mapping[str, Any], own: Mapping[str, Any]) -> PreprocessCon
     for key, theirs in (("resize", resize), ("crop", crop), ("crop_mode", crop_mode)):
         if own.get(key, theirs) != theirs:
             raise ConfigError(
-                f"hub_models.{key} is {own[key]!r}, pretrained_cfg says {theirs!r}: "
-                "timm and hub_models would see different pixels"
+                f"hub_models.{key} is {abbreviated(own[key])}, pretrained_cfg says "
+                f"{abbreviated(theirs)}: timm and hub_models would see different pixels"
             )
     return PreprocessConfig(
         resize=resize,
@@ -236,7 +237,3 @@ def _input_side(size: object) -> int:
         case [3, int(side), int(width)] if side == width and side is not True and side <= MAX_SIDE:
             return side
     raise ConfigError(f"pretrained_cfg.input_size must be [3, side, side], not {abbreviated(size)}")
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
