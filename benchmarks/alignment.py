@@ -1,7 +1,7 @@
 """Does the address of a weight change the logits? A table of the largest change by kind and offset.
 
-`python -m benchmarks.alignment` takes a minute or two. On the CPU it was written for (AVX2), only the
-head's matrix changes anything, in the last bits, at addresses that 16 does not divide.
+`python -m benchmarks.alignment` takes a minute or two. On the CPU it was written for (AVX2), only
+the head's matrix changes anything, in the last bits, at addresses that 16 does not divide.
 """
 
 import argparse

@@ -12,6 +12,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from hub_models.config import ModelConfig
 
 MARKER: Final = "<!-- Rendered by hub-models from config.json: edit that, or remove this line. -->"
+_WITHOUT_TIMM_TWIN: Final = frozenset({"mobilenetv2_025"})
 _REPO_ID: Final = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 # What origin may say, in the order the card says it.
 _ORIGIN_ROWS: Final = {
@@ -66,7 +67,7 @@ def render_card(config: ModelConfig, name: str) -> str:
         _results(config.results),
         _scores(config.results),
         *_classes(config),
-        _usage(name),
+        _usage(config, name),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -100,7 +101,8 @@ def _metadata(config: ModelConfig, name: str) -> ModelCardData:
         if "accuracy" in numbers
     ]
     return ModelCardData(
-        library_name="timm",  # the hub shows timm's snippet, which reads this folder; ours is below
+        # For timm the hub shows timm's snippet, which reads this folder; ours is below.
+        library_name="timm" if _has_timm_twin(config) else "hub_models",
         license=config.origin.get("license"),
         pipeline_tag="image-classification",
         tags=["hub_models", "image-classification", config.architecture],
@@ -204,7 +206,13 @@ def _table(titles: list[str], rows: list[list[str]]) -> str:
     return "\n".join([lines[0], "|" + "---|" * len(titles), *lines[1:]])
 
 
-def _usage(name: str) -> str:
+def _usage(config: ModelConfig, name: str) -> str:
+    others = (
+        f'timm reads the same folder: `timm.create_model("local-dir:{name}", pretrained=True)`.'
+    )
+    if not _has_timm_twin(config):
+        stem = f" with the stem `{config.stem}`" if config.stem != "imagenet" else ""
+        others = f"Only hub_models reads this folder: timm has no `{config.architecture}`{stem}."
     return f"""## How to use it
 
 ```python
@@ -215,7 +223,11 @@ model = ImageClassifier.from_pretrained("{name}")
 print(model.classify("photo.jpg"))
 ```
 
-timm reads the same folder: `timm.create_model("local-dir:{name}", pretrained=True)`."""
+{others}"""
+
+
+def _has_timm_twin(config: ModelConfig) -> bool:
+    return config.stem == "imagenet" and config.architecture not in _WITHOUT_TIMM_TWIN
 
 
 def _cell(value: object) -> str:

@@ -34,7 +34,11 @@ _PRETRAINED_KEYS: Final = frozenset({
     "first_conv", "classifier", "license", "description", "origin_url", "paper_name", "paper_ids",
     "notes",
 })  # fmt: skip
-_MODEL_ARGS_KEYS: Final = frozenset({"drop_rate", "in_chans", "num_classes"})
+# timm writes whatever its factory was called with; of that, these change no answer of ours.
+_MODEL_ARGS_KEYS: Final = frozenset({
+    "drop_rate", "drop_path_rate", "drop_block_rate", "global_pool", "in_chans", "num_classes",
+    "stem",
+})  # fmt: skip
 _OWN_KEYS: Final = frozenset(
     {"format_version", "resize", "crop", "crop_mode", "stem", "origin", "results"}
 )
@@ -76,7 +80,7 @@ def render_config(config: ModelConfig) -> str:
         "num_features": config.num_features,
         "global_pool": "avg",
         "label_names": list(config.label_names),
-        "model_args": {"drop_rate": config.drop_rate} if config.drop_rate else {},
+        "model_args": _model_args(config),
         "pretrained_cfg": pretrained_cfg,
         "hub_models": {
             "format_version": FORMAT_VERSION,
@@ -121,7 +125,7 @@ def parse_config(text: str | bytes) -> ModelConfig:
         )
     if args.get("in_chans", 3) != 3:
         raise ConfigError("model_args.in_chans must be 3")
-    if top.get("global_pool", "avg") != "avg":
+    if not top.get("global_pool", "avg") == args.get("global_pool", "avg") == "avg":
         raise ConfigError("global_pool must be 'avg'")
     origin = _mapping(own.get("origin", {}), "hub_models.origin")
     results = _mapping(own.get("results", {}), "hub_models.results")
@@ -133,10 +137,19 @@ def parse_config(text: str | bytes) -> ModelConfig:
         classifier=_string(cfg, "classifier", "pretrained_cfg."),
         preprocess=_preprocess(cfg, own),
         drop_rate=check_number(args.get("drop_rate", 0.0), "model_args.drop_rate"),
-        stem=own.get("stem", "imagenet"),
+        stem=own.get("stem", args.get("stem", "imagenet")),
         origin=origin,
         results={k: _mapping(v, f"hub_models.results.{k}") for k, v in results.items()},
     )
+
+
+def _model_args(config: ModelConfig) -> dict[str, Any]:
+    args: dict[str, Any] = {"drop_rate": config.drop_rate} if config.drop_rate else {}
+    if config.stem != "imagenet":
+        # timm's models take no such argument, so both refuse the folder. Without it they
+        # would load a MobileNetV2, whose shapes are the same, and answer wrong.
+        args["stem"] = config.stem
+    return args
 
 
 def _crop_pct(preprocess: PreprocessConfig) -> float:
@@ -187,6 +200,8 @@ def _label_names(
     names = top.get("label_names", cfg.get("label_names"))
     if names is None:
         return tuple(f"LABEL_{i}" for i in range(count))
+    if isinstance(names, dict) and names.keys() == {str(i) for i in range(count)}:
+        return tuple(names[str(i)] for i in range(count))  # timm takes a mapping too
     if not isinstance(names, list):
         raise ConfigError(f"label_names must be a list, not {abbreviated(names)}")
     if len(names) != count:

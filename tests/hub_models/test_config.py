@@ -81,7 +81,7 @@ def test_the_file_has_the_layout_timm_and_transformers_read() -> None:
         "hub_models",
     ]
     assert content["num_classes"] == content["pretrained_cfg"]["num_classes"] == 4
-    assert content["model_args"] == {"drop_rate": 0.2}
+    assert content["model_args"] == {"drop_rate": 0.2, "stem": "small"}
     assert content["pretrained_cfg"]["input_size"] == [3, 299, 299]
     assert json.loads(render_config(PLAIN))["model_args"] == {}
 
@@ -176,6 +176,7 @@ BROKEN = {
     "drop_rate 1": (_sets("model_args.drop_rate", 1), "drop_rate must be at least 0"),
     "drop_rate text": (_sets("model_args.drop_rate", "0.2"), "model_args.drop_rate must be"),
     "drop_rate huge": (_sets("model_args.drop_rate", HUGE), "model_args.drop_rate"),
+    "pooling in model_args": (_sets("model_args.global_pool", "max"), "global_pool must be 'avg'"),
     "in_chans 1": (_sets("model_args.in_chans", 1), "model_args.in_chans must be 3"),
     "pretrained_cfg a list": (_sets("pretrained_cfg", [1]), "pretrained_cfg must be an object"),
     "input not square": (_sets("pretrained_cfg.input_size", [3, 9, 8]), "input_size must be"),
@@ -289,7 +290,7 @@ def test_a_folder_timm_pushed_is_read() -> None:
         "num_features": 512,
         "global_pool": "avg",
         "label_names": ["cat", "dog"],
-        "model_args": {"num_classes": 2},
+        "model_args": {"num_classes": 2, "in_chans": 3, "global_pool": "avg"},
         "pretrained_cfg": {
             "tag": "a1_in1k",
             "custom_load": False,
@@ -311,6 +312,14 @@ def test_a_folder_timm_pushed_is_read() -> None:
     config = parse_config(json.dumps(content))
     assert config.label_names == ("cat", "dog")
     assert config.preprocess == PreprocessConfig(235, 224, "bicubic")
+
+
+def test_labels_by_number_are_read_in_that_order() -> None:
+    numbered = {"1": "dog", "0": "cat"}
+    assert parse_config(_changed(_sets("label_names", numbered), PLAIN)).label_names == (
+        "cat",
+        "dog",
+    )
 
 
 def test_null_model_args_are_read_as_none() -> None:
