@@ -1,1 +1,1 @@
-"""Benchmarks: each a script that prints one table."""
+"""Measurements: each module prints a Markdown table, most of them beside peers in the same run."""

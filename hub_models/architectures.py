@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torchvision import models
 from torchvision.ops import Conv2dNormActivation
 
-from hub_models.config import PreprocessConfig
+from hub_models.config import PreprocessConfig, abbreviated
 from hub_models.errors import CheckpointError, ConfigError
 
 # Of the paper's table 1: channels at width 1, blocks, stride of the first.
@@ -63,7 +63,7 @@ def find_architecture(name: str) -> Architecture:
     """
     if name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
-        raise ConfigError(f"architecture {name!r} is not known; there are {known}")
+        raise ConfigError(f"architecture {abbreviated(name)} is not known; there are {known}")
     return ARCHITECTURES[name]
 
 

@@ -13,14 +13,15 @@ from torch import Tensor, nn
 
 from hub_models import hub
 from hub_models.architectures import Architecture, find_architecture, imagenet_weights
-from hub_models.config import ModelConfig, PreprocessConfig, check_labels
+from hub_models.config import ModelConfig, PreprocessConfig, abbreviated, check_labels
 from hub_models.destination import Destination
 from hub_models.errors import ConfigError, named
 from hub_models.image import load_image, to_rgb
 from hub_models.prediction import Prediction, rank
 from hub_models.preprocess import preprocess
 from hub_models.publish import Pushed, push
-from hub_models.weights import LoadReport, disk_names, fit, read_tensors, torchvision_names
+from hub_models.tensor_file import read_tensors
+from hub_models.weights import LoadReport, disk_names, fit, torchvision_names
 
 ImageSource = str | Path | bytes | Image.Image
 FREEZE_MODES: Final = ("head", "last_stage", "none")
@@ -431,7 +432,7 @@ def _check_against(config: ModelConfig, architecture: Architecture) -> None:
     for key in ("num_features", "first_conv", "classifier"):
         theirs, ours = getattr(config, key), getattr(architecture, key)
         if theirs != ours:
-            raise ConfigError(f"{key} is {theirs!r}; {config.architecture} has {ours!r}")
+            raise ConfigError(f"{key} is {abbreviated(theirs)}; {config.architecture} has {ours!r}")
 
 
 @contextlib.contextmanager

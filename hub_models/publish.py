@@ -18,7 +18,7 @@ from hub_models.errors import CheckpointError, named
 from hub_models.fetch import connect, git_blob, told
 from hub_models.hub import CARD_FILE, read_config, weights_path
 from hub_models.readme import merge_readme
-from hub_models.weights import read_tensors
+from hub_models.tensor_file import read_tensors
 
 _Files = dict[str, bytes | Path]
 

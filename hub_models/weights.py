@@ -6,20 +6,21 @@ On disk the names are timm's. In memory a classifier has `backbone.*` (torchvisi
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from hub_models.config import abbreviated
 from hub_models.errors import CheckpointError
+from hub_models.tensor_file import is_aligned
 
 Value = TypeVar("Value")
 
 HEAD_NAMES: Final = ("head.weight", "head.bias")
 # A counter that no computation here reads; weights older than PyTorch 0.4.1 lack it.
 _COUNTER: Final = "num_batches_tracked"
+_FLOATS: Final = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 _V1_REPEATS: Final = (1, 2, 2, 6, 2)  # MobileNetV1's blocks per stage, paper table 1
 _V2_REPEATS: Final = (1, 2, 3, 4, 3, 3, 1)  # MobileNetV2's, paper table 2
 
@@ -86,31 +87,6 @@ def torchvision_names(architecture: str, memory_names: list[str]) -> dict[str, s
     return names
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Name -> tensor; floating ones in float32.
-
-    Raises:
-        CheckpointError: If the file is damaged or no safetensors file.
-    """
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path}: damaged or no safetensors file ({error})") from error
-    # Copied out of the file's map: a map is not aligned as PyTorch's own
-    # memory is, and its kernels then round the last bit of a logit differently.
-    return {
-        n: t.to(torch.float32, copy=True) if t.is_floating_point() else t
-        for n, t in tensors.items()
-    }
-
-
 def match(
     found: Mapping[str, Tensor],
     expected: Mapping[str, Tensor],
@@ -149,7 +125,9 @@ def match(
             )
     extra = sorted(set(found) - set(names.values()))
     if extra:
-        raise CheckpointError(f"weight {extra[0]!r} is not part of the model{_more(extra)}")
+        raise CheckpointError(
+            f"weight {abbreviated(extra[0])} is not part of the model{_more(extra)}"
+        )
     loaded = tuple(names[name] for name in fitted)
     return fitted, LoadReport(loaded, tuple(reinitialised), tuple(missing))
 
@@ -165,7 +143,8 @@ def fit(
 
     Args:
         module: On the meta device it takes the tensors themselves, so that nothing is initialised
-            or copied twice.
+            or copied twice; only those at addresses PyTorch would not have chosen are copied,
+            because its kernels may round them differently there.
         found: The file's tensors, by the file's names.
         names: Name in memory -> name in the file.
         new_head: Leave the head as it is, whatever the file holds.
@@ -183,19 +162,23 @@ def fit(
         for name, tensor in state.items()
         if name not in fitted
     }
-    module.load_state_dict(fitted | kept, assign=any(t.is_meta for t in state.values()))
+    takes_over = any(tensor.is_meta for tensor in state.values())
+    if takes_over:
+        fitted = {n: t if is_aligned(t) else t.clone() for n, t in fitted.items()}
+    module.load_state_dict(fitted | kept, assign=takes_over)
     return report
 
 
 def _same_shape(name: str, found: Tensor, expected: Tensor) -> Tensor:
     if found.shape != expected.shape:
+        shape = abbreviated(tuple(found.shape))
         raise CheckpointError(
-            f"weight {name!r} has shape {tuple(found.shape)}, "
-            f"the model needs {tuple(expected.shape)}"
+            f"weight {name!r} has shape {shape}, the model needs {tuple(expected.shape)}"
         )
-    if found.is_floating_point() != expected.is_floating_point():
+    fitting = _FLOATS if expected.is_floating_point() else (torch.int64,)
+    if found.dtype not in fitting:
         raise CheckpointError(f"weight {name!r} is {found.dtype}, the model needs {expected.dtype}")
-    return found if found.dtype == expected.dtype else found.to(expected.dtype)
+    return found.to(expected.dtype)
 
 
 def _others(
