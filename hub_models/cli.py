@@ -12,8 +12,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import shtab
+
 from hub_models import __version__
 from hub_models.errors import CheckpointError, HubModelsError, ImageError
+from hub_models.hub_command import add_pull, add_push
 from hub_models.image import load_image
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import: not for --help, nor for a wrong option
@@ -50,7 +53,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="hub-models", description="Classify pictures with models from folders or a model hub."
+        prog="hub-models",
+        description="Classify pictures with models from folders or a model hub. A SOURCE is a "
+        "folder, owner/name on the hub, or owner/name@revision. Every command takes --help, and "
+        "--json for programs.",
+        epilog="""examples:
+  hub-models classify cat.jpg --model owner/resnet18-cats-vs-dogs
+  hub-models info owner/resnet18-cats-vs-dogs
+  hub-models --print-completion bash >> ~/.bash_completion""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"hub-models {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -61,9 +72,10 @@ def _parser() -> argparse.ArgumentParser:
         description="Say what is in pictures, with one model or several side by side.",
         epilog="example: hub-models classify cat.jpg --model owner/resnet18-cats-vs-dogs",
     )
-    classify.add_argument(
+    pictures = classify.add_argument(
         "pictures", nargs="+", metavar="PICTURE", help="JPEG, PNG, WebP, GIF, BMP"
     )
+    pictures.complete = shtab.FILE  # type: ignore[attr-defined]
     classify.add_argument(
         "--model",
         action="append",
@@ -83,43 +95,10 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("source", metavar="SOURCE", help="a folder, owner/name, owner/name@revision")
     info.add_argument("--json", action="store_true", help="print JSON")
     info.set_defaults(run=_info)
-    _add_push(commands)
-    _add_pull(commands)
+    add_push(commands)
+    add_pull(commands)
+    shtab.add_argument_to(parser, "--print-completion", help="print a shell's completion script")
     return parser
-
-
-def _add_push(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    push = commands.add_parser(
-        "push",
-        help="publish a checkpoint folder",
-        description="Publish a checkpoint folder in one commit. The repository and the branch are "
-        "made if missing; a README.md that somebody wrote on the hub is kept, measured results "
-        "merged in.",
-        epilog="example: hub-models push runs/mine/checkpoint owner/cats-vs-dogs --dry-run",
-    )
-    push.add_argument("folder", type=Path, metavar="FOLDER", help="a checkpoint folder")
-    push.add_argument("repo_id", metavar="REPO_ID", help="owner/name")
-    push.add_argument("--private", action="store_true", help="make a new repository private")
-    push.add_argument("--revision", metavar="BRANCH", help="branch (the default one)")
-    push.add_argument("--create-pr", action="store_true", help="open a pull request instead")
-    push.add_argument("--message", metavar="TEXT", help="first line of the commit")
-    push.add_argument("--dry-run", action="store_true", help="say what would happen; send nothing")
-    push.add_argument("--json", action="store_true", help="print JSON")
-    push.set_defaults(run=_push)
-
-
-def _add_pull(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    pull = commands.add_parser(
-        "pull",
-        help="fetch a model and say where it is",
-        description="Fetch a model into the cache, or into a folder of your own; print where it "
-        "is. It then loads without network.",
-        epilog="example: hub-models pull owner/resnet18-cats-vs-dogs@v1 --to models/cats",
-    )
-    pull.add_argument("source", metavar="SOURCE", help="owner/name, owner/name@revision, a folder")
-    pull.add_argument("--to", type=Path, metavar="FOLDER", help="copy it there: new or empty")
-    pull.add_argument("--json", action="store_true", help="print JSON")
-    pull.set_defaults(run=_pull)
 
 
 def _classify(options: argparse.Namespace) -> int:
@@ -200,47 +179,6 @@ def _info(options: argparse.Namespace) -> int:
     for key, value in facts.items():
         if value:
             print(f"{key:13} {_plain(value)}")
-    return 0
-
-
-def _push(options: argparse.Namespace) -> int:
-    from hub_models.destination import Destination
-    from hub_models.model import ImageClassifier
-    from hub_models.publish import push
-
-    destination = Destination(options.repo_id, options.private, options.revision, options.create_pr)
-    if not options.folder.is_dir():
-        raise CheckpointError(f"{options.folder}: no such folder")
-    ImageClassifier.from_pretrained(options.folder)  # a broken folder is never pushed
-    pushed = push(options.folder, destination, message=options.message, dry_run=options.dry_run)
-    if options.json:
-        print(json.dumps(asdict(pushed), indent=2))
-        return 0
-    would = "would be " if options.dry_run else ""
-    if pushed.creates_repository:
-        print(f"{pushed.repo_id}: {would}made, {'private' if options.private else 'public'}")
-    elif pushed.creates_branch:
-        print(f"{pushed.repo_id}: branch {pushed.revision} {would}made")
-    if pushed.keeps_readme:
-        print(f"README.md there is somebody's own words: {would}kept, results merged in")
-    for file in pushed.files:
-        print(f"{file.change:9}  {file.size_bytes:>13,} bytes  {file.name}")
-    if url := pushed.pull_request_url or pushed.commit_url:
-        print(url)
-    return 0
-
-
-def _pull(options: argparse.Namespace) -> int:
-    from hub_models import hub
-    from hub_models.model import ImageClassifier
-
-    pulled = hub.pull(options.source, options.to)
-    ImageClassifier.from_pretrained(pulled.folder)  # say now, not offline, that it cannot be used
-    if options.json:
-        facts = {"source": options.source, "folder": str(pulled.folder)}
-        print(json.dumps(facts | {"revision": pulled.revision}, indent=2))
-    else:
-        print(pulled.folder)
     return 0
 
 

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -240,3 +241,34 @@ def test_pictures_that_cannot_be_read_are_answered_before_pytorch_is_loaded(
     assert (done.returncode, done.stdout) == (1, "")
     assert "bomb.png: " in done.stderr
     assert peak_mb < 150
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_shell_gets_a_script_that_completes_every_command(
+    shell: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--print-completion", shell])
+    script = capsys.readouterr().out
+    for command in ("classify", "info", "push", "pull"):
+        assert command in script
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
+def test_bash_takes_the_completion_script(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--print-completion", "bash"])
+    script = capsys.readouterr().out + "\ncomplete -p hub-models\n"
+    said = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert "hub-models" in said.stdout
+
+
+@pytest.mark.parametrize("command", ["classify", "info", "push", "pull"])
+def test_every_command_has_json_and_an_example_or_a_description(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+    said = capsys.readouterr().out
+    assert "--json" in said
+    assert len(said.splitlines()) > 8
