@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub_models import __version__
 from hub_models.errors import CheckpointError, HubModelsError, ImageError
+from hub_models.export_command import add_export
 from hub_models.image import load_image
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import: not for --help, nor for a wrong option
@@ -82,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("source", metavar="SOURCE", help="a folder, owner/name, owner/name@revision")
     info.add_argument("--json", action="store_true", help="print JSON")
     info.set_defaults(run=_info)
+    add_export(commands)
     return parser
 
 
