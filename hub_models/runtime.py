@@ -3,10 +3,8 @@
 Pictures are decoded in a few threads, passed on in batches, and answered by one worker.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, overload
 
@@ -20,7 +18,7 @@ from hub_models.errors import ConfigError, ImageError
 from hub_models.image import load_image, to_rgb
 from hub_models.prediction import Prediction, rank
 from hub_models.preprocess import Pixels, preprocess
-from hub_models.session import Arrays, Session
+from hub_models.session import Arrays, Session, load_optional
 from hub_models.timing import usable_cores
 
 if TYPE_CHECKING:  # an exported file needs no PyTorch, nor the hub's client
@@ -28,7 +26,6 @@ if TYPE_CHECKING:  # an exported file needs no PyTorch, nor the hub's client
 
 ENGINES: Final = ("auto", "onnx", "torch")
 ImageSource = str | Path | bytes | Image.Image
-_log = logging.getLogger(__name__)
 
 
 class Runtime:
@@ -189,9 +186,22 @@ def load_runtime(
 
     found = hub.resolve(source, revision=revision, local_files_only=local_files_only)
     if engine == "auto":
-        is_installed = all(find_spec(name) for name in ("onnx", "onnxruntime"))
-        engine = "onnx" if is_installed else "torch"
+        engine = "onnx" if is_onnx_installed() else "torch"
     return _load_onnx(found, threads) if engine == "onnx" else _load_torch(found, threads)
+
+
+def is_onnx_installed() -> bool:
+    """Tell whether the `export` extra is installed.
+
+    Returns:
+        True if models can be exported and run by ONNX Runtime.
+    """
+    try:
+        for package in ("onnx", "onnxruntime"):
+            load_optional(package)
+    except ConfigError:
+        return False
+    return True
 
 
 def _load_onnx(found: "Resolved", threads: int | None) -> Runtime:

@@ -16,6 +16,11 @@ from hub_models.session import Session
 from tests.processes import run_python
 
 
+@pytest.fixture(scope="session")
+def tiny_folder(lively_folder: Path) -> Path:  # its logits differ by picture
+    return lively_folder
+
+
 @pytest.fixture(scope="module")
 def exported(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("exported") / "model.onnx"

@@ -20,7 +20,9 @@ NAMES = [
     "ModelConfig",
     "Prediction",
     "PreprocessConfig",
+    "Runtime",
     "load_image",
+    "load_runtime",
 ]
 
 
