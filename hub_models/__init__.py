@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from hub_models.image import load_image as load_image
     from hub_models.model import ImageClassifier as ImageClassifier
     from hub_models.prediction import Prediction as Prediction
+    from hub_models.runtime import Runtime as Runtime
+    from hub_models.runtime import load_runtime as load_runtime
     from hub_models.weights import LoadReport as LoadReport
 
 __version__ = "0.1.0"
@@ -31,7 +33,9 @@ _HOME = {
     "ModelConfig": "config",
     "Prediction": "prediction",
     "PreprocessConfig": "config",
+    "Runtime": "runtime",
     "load_image": "image",
+    "load_runtime": "runtime",
 }
 __all__ = sorted(_HOME)
 

@@ -1,4 +1,4 @@
-"""The command line: `hub-models classify`, `info`, `push` and `pull`."""
+"""The command line: `hub-models classify | info | profile | export | push | pull`."""
 
 import argparse
 import contextlib
@@ -16,8 +16,10 @@ import shtab
 
 from hub_models import __version__
 from hub_models.errors import CheckpointError, HubModelsError, ImageError
+from hub_models.export_command import add_export
 from hub_models.hub_command import add_pull, add_push
 from hub_models.image import load_image
+from hub_models.profile_command import add_profile
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import: not for --help, nor for a wrong option
     from hub_models.model import ImageClassifier
@@ -95,6 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("source", metavar="SOURCE", help="a folder, owner/name, owner/name@revision")
     info.add_argument("--json", action="store_true", help="print JSON")
     info.set_defaults(run=_info)
+    add_profile(commands, _at_least_one)
+    add_export(commands)
     add_push(commands)
     add_pull(commands)
     shtab.add_argument_to(parser, "--print-completion", help="print a shell's completion script")

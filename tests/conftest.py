@@ -30,6 +30,7 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 
 from hub_models import ImageClassifier, PreprocessConfig  # noqa: E402
+from hub_models.drawn import draw  # noqa: E402
 from tests import pictures  # noqa: E402
 
 TINY = PreprocessConfig(resize=36, crop=32)
@@ -65,6 +66,26 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = ImageClassifier.create("mobilenetv2_025", LABELS, preprocess=TINY)
     torch.nn.init.normal_(model.head.weight)  # else every class gets about a third
     folder = tmp_path_factory.mktemp("shared") / "tiny"
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lively_folder(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model after its batch norms have seen pictures: its answers differ by picture.
+
+    A network so deep and so random otherwise gives all pictures the same answer.
+    """
+    model = ImageClassifier.from_pretrained(tiny_folder).train()
+    batch = torch.stack([model.pixels(draw(seed)) for seed in range(64)])
+    with torch.no_grad():
+        for norm in (m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)):
+            norm.momentum = None  # the statistics of the batch itself
+            norm.reset_running_stats()
+        features = model.feature_map(batch).mean(dim=(2, 3))
+        model.head.weight *= 2 / (features @ model.head.weight.T).std(dim=0)[:, None]
+        model.head.bias.copy_(-model.head.weight @ features.mean(dim=0))
+    folder = tmp_path_factory.mktemp("shared") / "lively"
     model.save_pretrained(folder)
     return folder
 

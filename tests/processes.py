@@ -26,3 +26,9 @@ def run_measured(command: list[object]) -> tuple[subprocess.CompletedProcess[str
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     done.stderr, _, peak = done.stderr.rpartition("peak ")
     return done, int(peak)
+
+
+def run_python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run code in a fresh interpreter and wait for it."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

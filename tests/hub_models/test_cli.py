@@ -250,7 +250,7 @@ def test_a_shell_gets_a_script_that_completes_every_command(
     with pytest.raises(SystemExit, match="0"):
         main(["--print-completion", shell])
     script = capsys.readouterr().out
-    for command in ("classify", "info", "push", "pull"):
+    for command in ("classify", "info", "profile", "export", "push", "pull"):
         assert command in script
 
 

@@ -21,7 +21,9 @@ NAMES = [
     "ModelConfig",
     "Prediction",
     "PreprocessConfig",
+    "Runtime",
     "load_image",
+    "load_runtime",
 ]
 
 

@@ -1,0 +1,229 @@
+"""load_runtime: a source to the fast path, ONNX Runtime or PyTorch behind one call.
+
+Pictures are decoded in a few threads, passed on in batches, and answered by one worker.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from hub_models.batcher import MAX_BATCH, Batcher, Network
+from hub_models.config import ModelConfig
+from hub_models.errors import ConfigError, ImageError
+from hub_models.image import load_image, to_rgb
+from hub_models.prediction import Prediction, rank
+from hub_models.preprocess import Pixels, preprocess
+from hub_models.session import Arrays, Session, load_optional
+from hub_models.timing import usable_cores
+
+if TYPE_CHECKING:  # an exported file needs no PyTorch, nor the hub's client
+    from hub_models.hub import Resolved
+
+ENGINES: Final = ("auto", "onnx", "torch")
+ImageSource = str | Path | bytes | Image.Image
+
+
+class Runtime:
+    """A loaded classifier for servers and bulk work; made by `load_runtime`.
+
+    Any number of threads may call it. What queues up shares a pass, so a logit may differ in its
+    last bits with what else was asked at the same time.
+
+    Attributes:
+        config: Architecture, label names, preprocessing, origin and results.
+        engine: "onnx" or "torch".
+        revision: The hub commit it came from; None otherwise.
+    """
+
+    def __init__(
+        self, network: Network, config: ModelConfig, engine: str, revision: str | None = None
+    ) -> None:
+        self.config = config
+        self.engine = engine
+        self.revision = revision
+        self._batcher = Batcher(network)
+        # Decoding more pictures at once than there are cores only takes memory.
+        self._decoders = ThreadPoolExecutor(usable_cores(), "hub-models-decode")
+
+    @overload
+    def classify(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too: first one wins
+        self, images: ImageSource, *, top: int | None = ...
+    ) -> list[Prediction]: ...
+
+    @overload
+    def classify(
+        self, images: Sequence[ImageSource], *, top: int | None = ...
+    ) -> list[list[Prediction]]: ...
+
+    def classify(
+        self, images: ImageSource | Sequence[ImageSource], *, top: int | None = None
+    ) -> list[Prediction] | list[list[Prediction]]:
+        """Say what is in one picture, or in each of several, as `ImageClassifier.classify` does.
+
+        Args:
+            images: A path, encoded bytes or a PIL image; or a list of them.
+            top: How many predictions per picture; all classes if None.
+
+        Returns:
+            Predictions, the most probable first; for a list, one such list per picture.
+
+        Raises:
+            ImageError: If a picture cannot be read; the message names it.
+            CheckpointError: If a logit is NaN or infinite, as damaged weights give.
+        """
+        if isinstance(images, str | Path | bytes | Image.Image):
+            return self._classify([images], top)[0]
+        return self._classify(images, top)
+
+    def pixels(self, image: ImageSource) -> Pixels:
+        """Decode and preprocess one picture, in the calling thread.
+
+        Args:
+            image: A path, encoded bytes or a PIL image (taken as upright).
+
+        Returns:
+            float32 (3, S, S).
+
+        Raises:
+            ImageError: If the picture cannot be read.
+        """
+        decoded = to_rgb(image) if isinstance(image, Image.Image) else load_image(image)
+        return preprocess(decoded, self.config.preprocess)
+
+    def outputs(self, batch: NDArray[np.float32]) -> Arrays:
+        """Compute logits and the feature map that class activation maps are made of.
+
+        Args:
+            batch: float32 (N, 3, S, S), preprocessed, N at least 1.
+
+        Returns:
+            float32 (N, C), in the order of `config.label_names`, and (N, K, h, w).
+
+        Raises:
+            ImageError: If the batch has another shape or type.
+        """
+        side = self.config.preprocess.crop
+        if batch.ndim != 4 or batch.shape[1:] != (3, side, side) or not len(batch):
+            raise ImageError(
+                f"a batch of shape (N, 3, {side}, {side}) is needed, not {batch.shape}"
+            )
+        if batch.dtype != np.float32:
+            raise ImageError(f"a batch of float32 is needed, not of {batch.dtype}")
+        parts = [
+            self._batcher.submit(np.ascontiguousarray(batch[start : start + MAX_BATCH])).result()
+            for start in range(0, len(batch), MAX_BATCH)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+    def _classify(self, images: Sequence[ImageSource], top: int | None) -> list[list[Prediction]]:
+        rows: list[list[Prediction]] = []
+        for batch in self._batches(images):
+            logits = self.outputs(batch)[0]  # (N, C)
+            rows += [rank(row, self.config.label_names, top=top) for row in logits]
+        return rows
+
+    def _batches(self, images: Sequence[ImageSource]) -> Iterator[NDArray[np.float32]]:
+        """Give preprocessed batches, the next one being decoded while one is in use."""
+        chunks = [images[i : i + MAX_BATCH] for i in range(0, len(images), MAX_BATCH)]
+        current: list[Future[Pixels]] = []
+        following: list[Future[Pixels]] = []
+        try:
+            for chunk in [*chunks, []]:
+                current = following
+                following = [self._decoders.submit(self.pixels, image) for image in chunk]
+                if current:
+                    yield np.stack([pixels.result() for pixels in current])  # (N, 3, S, S)
+        finally:
+            for pixels in (*current, *following):  # after an unreadable picture none is needed
+                pixels.cancel()
+
+
+def load_runtime(
+    source: str | Path,
+    *,
+    engine: str = "auto",
+    revision: str | None = None,
+    threads: int | None = None,
+    local_files_only: bool = False,
+) -> Runtime:
+    """Load a published classifier for speed.
+
+    With ONNX Runtime the model is exported on first use, compared with PyTorch, and kept in
+    HUB_MODELS_CACHE (or the user's cache folder).
+
+    Args:
+        source: A folder, a repo_id "owner/name", "owner/name@revision", or an .onnx file that
+            `hub-models export` wrote, which needs no PyTorch.
+        engine: "onnx", "torch", or "auto": ONNX Runtime where it is installed.
+        revision: Branch, tag or commit on the hub; the default branch if None.
+        threads: Cores one pass uses; all that this process may use if None. With PyTorch this
+            holds for the whole process.
+        local_files_only: Use the hub's cache alone.
+
+    Returns:
+        The runtime, ready for any number of threads.
+
+    Raises:
+        ConfigError: If the engine is not known or not installed, or the source's config is wrong.
+        CheckpointError: If the source cannot be found, read or exported.
+    """
+    if engine not in ENGINES:
+        raise ConfigError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
+    path = Path(source)
+    if path.suffix == ".onnx" and path.is_file():
+        if engine == "torch" or revision is not None:
+            raise ConfigError(f"{source}: an exported file has no other engine and no revision")
+        session = Session(path, threads=threads)
+        return Runtime(session.run, session.config, "onnx")
+    from hub_models import hub
+
+    found = hub.resolve(source, revision=revision, local_files_only=local_files_only)
+    if engine == "auto":
+        engine = "onnx" if is_onnx_installed() else "torch"
+    return _load_onnx(found, threads) if engine == "onnx" else _load_torch(found, threads)
+
+
+def is_onnx_installed() -> bool:
+    """Tell whether the `export` extra is installed.
+
+    Returns:
+        True if models can be exported and run by ONNX Runtime.
+    """
+    try:
+        for package in ("onnx", "onnxruntime"):
+            load_optional(package)
+    except ConfigError:
+        return False
+    return True
+
+
+def _load_onnx(found: "Resolved", threads: int | None) -> Runtime:
+    from hub_models.export_cache import cached_export
+
+    session = Session(cached_export(found.folder), threads=threads)
+    return Runtime(session.run, session.config, "onnx", found.revision)
+
+
+def _load_torch(found: "Resolved", threads: int | None) -> Runtime:
+    import torch
+
+    from hub_models.model import ImageClassifier
+
+    model = ImageClassifier.from_pretrained(found.folder)
+    if threads:
+        torch.set_num_threads(threads)
+
+    @torch.inference_mode()
+    def network(batch: NDArray[np.float32]) -> Arrays:
+        feature_map = model.feature_map(torch.from_numpy(batch))
+        logits = model.head(feature_map.mean(dim=(2, 3)))
+        return logits.numpy(), feature_map.numpy()
+
+    return Runtime(network, model.config, "torch", found.revision)

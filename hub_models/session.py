@@ -1,0 +1,88 @@
+"""An ONNX file to a session of ONNX Runtime, with the options that `benchmarks/runtime.py` chose.
+
+Knows no PyTorch: a server that only runs an exported file need not load it.
+"""
+
+import importlib
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hub_models.config import ModelConfig
+from hub_models.config_json import parse_config
+from hub_models.errors import CheckpointError, ConfigError, named
+from hub_models.timing import usable_cores
+
+INPUT: Final = "batch"
+OUTPUTS: Final = ("logits", "feature_map")
+CONFIG_KEY: Final = "config.json"  # of the file's metadata: the checkpoint folder's whole config
+_PROVIDERS: Final = ["CPUExecutionProvider"]
+
+Arrays = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+def load_optional(name: str) -> Any:
+    """Import a module of the `export` extra.
+
+    Args:
+        name: Such as "onnxruntime".
+
+    Returns:
+        The module.
+
+    Raises:
+        ConfigError: If its package is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{error.name} is not installed: pip install 'hub-models[export]'"
+        ) from error
+
+
+class Session:
+    """A loaded ONNX file; any number of threads may call `run`.
+
+    Args:
+        path: An ONNX file that `hub_models.export` wrote.
+        threads: Cores one pass uses; all that this process may use if None.
+
+    Raises:
+        CheckpointError: If the file is damaged.
+        ConfigError: If ONNX Runtime is not installed, or the file is not one of ours.
+    """
+
+    def __init__(self, path: Path, *, threads: int | None = None) -> None:
+        runtime = load_optional("onnxruntime")
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = threads or usable_cores()
+        options.inter_op_num_threads = 1  # these networks are one chain
+        options.log_severity_level = 3  # errors: warnings are about other people's graphs
+        # Threads that spin while they wait are a little faster alone, and take the cores from
+        # everything else in the process: `python benchmarks/runtime.py` prints both.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = runtime.InferenceSession(str(path), options, providers=_PROVIDERS)
+        except Exception as error:  # ONNX Runtime's own errors share no base but this one
+            reason = str(error).split("\n", 1)[0]
+            raise CheckpointError(f"{path}: damaged or no ONNX file ({reason})") from error
+        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        if CONFIG_KEY not in self.metadata:
+            raise ConfigError(f"{path}: not written by `hub-models export`: its metadata is empty")
+        with named(path):
+            self.config: ModelConfig = parse_config(self.metadata[CONFIG_KEY])
+
+    def run(self, batch: NDArray[np.float32]) -> Arrays:
+        """Compute logits and feature map.
+
+        Args:
+            batch: float32 (N, 3, S, S), preprocessed.
+
+        Returns:
+            float32 (N, C) and (N, K, h, w).
+        """
+        logits, feature_map = self._session.run(OUTPUTS, {INPUT: batch})
+        return logits, feature_map
