@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader
 from benchmarks.drawn import draw_class_folders
 from hub_models import ImageClassifier
 from training.augment import CentreView
-from training.data import Pictures, load_data
+from training.data import Pictures, as_it_is, load_data
 from training.finetune import main as finetune
 
 
@@ -59,6 +59,8 @@ def _measure(
             seconds[name].append(_timed(run.cached if name == "cached" else run.plain))
             ends.append(_numbers(out))
         assert ends[0] == ends[1], "the two runs differ: there is nothing to compare"
+        said = ", ".join(f"{name} {values[-1]:.1f} s" for name, values in seconds.items())
+        print(f"round {number + 1}: {said}", flush=True)
     return seconds
 
 
@@ -97,7 +99,11 @@ def _infer(data: Path, backbone: Path) -> None:
         view = CentreView(model.config.preprocess)
         keys = [(0, index) for index in range(len(split))]
         batches: DataLoader[Any] = DataLoader(
-            Pictures(split, view), batch_size=64, sampler=keys, num_workers=2
+            Pictures(split, view),
+            batch_size=64,
+            sampler=keys,
+            num_workers=2,
+            collate_fn=as_it_is,
         )
         for batch, _ in batches:
             model(batch)
