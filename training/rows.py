@@ -7,7 +7,7 @@ from training.augment import CentreView, RandomView, StoredView
 from training.config import Recipe
 from training.data import Data, Pictures
 from training.features import Features, FeatureSource, cached_features
-from training.pixel_cache import Source, pixel_caches
+from training.pixel_cache import pixel_caches
 from training.predict import Rows
 from training.reduction import EvaluationSquare, training_reduction
 
@@ -34,18 +34,21 @@ def make_rows(
     train, validation = data.splits["train"], data.splits["validation"]
     preprocess = model.config.preprocess
     random_view = RandomView(recipe, preprocess)
+    caches = None
     if recipe.pixel_cache_gib:
-        sources = [
-            Source("train", data.parts["train"], training_reduction(recipe)),
-            Source("validation", data.parts["validation"], EvaluationSquare(preprocess)),
-        ]
-        caches = pixel_caches(accelerator, sources, budget_gib=recipe.pixel_cache_gib)
-        if caches is not None:
-            stored_view = StoredView(preprocess)
-            return Pictures(train, random_view, caches[0]), Pictures(
-                validation, stored_view, caches[1]
-            )
-    return Pictures(train, random_view), Pictures(validation, CentreView(preprocess))
+        caches = pixel_caches(
+            accelerator,
+            data,
+            {"train": training_reduction(recipe), "validation": EvaluationSquare(preprocess)},
+            budget_gib=recipe.pixel_cache_gib,
+        )
+    if caches is None:
+        return Pictures(train, random_view), Pictures(validation, CentreView(preprocess))
+    stored_view = StoredView(preprocess)
+    return (
+        Pictures(train, random_view, caches["train"]),
+        Pictures(validation, stored_view, caches["validation"]),
+    )
 
 
 def _features(
