@@ -21,7 +21,7 @@ from training.features import Head
 from training.metrics import Evaluation
 from training.optimizer import make_average, make_optimizer
 from training.predict import Batches, evaluate, in_order
-from training.rows import make_rows
+from training.rows import make_rows, workers_for
 from training.sampler import StepSampler, seed_of
 from training.schedule import Schedule
 from training.state import Progress
@@ -233,7 +233,7 @@ def set_up(
         processes=accelerator.num_processes,
         seed=recipe.seed,
     )
-    workers = 0 if recipe.cache_features else recipe.workers  # a row is read in microseconds
+    workers = workers_for(accelerator, recipe, train)
     train_batches: Batches = DataLoader(
         train,
         batch_sampler=sampler,

@@ -51,6 +51,25 @@ def make_rows(
     )
 
 
+def workers_for(accelerator: Accelerator, recipe: Recipe, rows: Rows) -> int:
+    """Say how many processes should make batches of these rows.
+
+    Args:
+        accelerator: Of this process.
+        recipe: Its `workers`.
+        rows: From `make_rows`.
+
+    Returns:
+        0 where worker processes would cost more than they bring: rows of a feature cache, and
+        stored pictures while the same cores train (benchmarks/README.md).
+    """
+    is_stored = isinstance(rows, Pictures) and rows.images is not None
+    trains_on_cpu = accelerator.device.type == "cpu"
+    if isinstance(rows, Features) or (is_stored and trains_on_cpu):
+        return 0
+    return recipe.workers
+
+
 def _features(
     accelerator: Accelerator, recipe: Recipe, data: Data, model: ImageClassifier
 ) -> tuple[Features, Features]:
