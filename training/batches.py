@@ -8,7 +8,7 @@ from training.augment import CentreView, RandomView
 from training.config import Recipe
 from training.data import Data, Pictures, as_it_is
 from training.predict import Batches, Rows, in_order
-from training.rows import make_rows
+from training.rows import make_rows, workers_for
 from training.sampler import StepSampler
 from training.stream import StreamedSteps
 
@@ -41,7 +41,7 @@ def make_batches(
     validation_batches = in_order(
         validation,
         batch_size=max(recipe.batch_size // recipe.micro_batches, accelerator.num_processes),
-        workers=_workers(recipe),
+        workers=workers_for(accelerator, recipe, validation),
     )
     return train, sampler, validation_batches
 
@@ -55,7 +55,7 @@ def _shuffled(accelerator: Accelerator, recipe: Recipe, rows: Rows) -> tuple[Bat
         processes=accelerator.num_processes,
         seed=recipe.seed,
     )
-    workers = _workers(recipe)
+    workers = workers_for(accelerator, recipe, rows)
     batches: Batches = DataLoader(
         rows,
         batch_sampler=sampler,
@@ -78,7 +78,3 @@ def _streamed(
     )
     # One worker at most: `datasets` would deal the files out among several.
     return DataLoader(steps, batch_size=None, num_workers=min(1, recipe.workers)), steps.sampler
-
-
-def _workers(recipe: Recipe) -> int:
-    return 0 if recipe.cache_features else recipe.workers  # a row is read in microseconds

@@ -98,7 +98,8 @@ class Training:
         self.sampler.epoch, self.sampler.first_step = progress.epoch, progress.step
         self.wrapped.train()
         self.clock.start_epoch()
-        micro_batches = iter(self.train_batches)
+        with self.clock.part("data"):
+            micro_batches = iter(self.train_batches)  # starts the workers, the first time
         for step in self._bar(progress):
             # Dropout and mixing depend on the step alone, so no generator's state is to be saved.
             seed = (self.recipe.seed, progress.epoch, step, self.accelerator.process_index)

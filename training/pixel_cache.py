@@ -8,14 +8,14 @@ import os
 import shutil
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+import datasets
 import PIL
 import pyarrow as pa
 from accelerate import Accelerator
@@ -24,10 +24,9 @@ from PIL import Image
 
 from hub_models.errors import ConfigError
 from training.cache import cache_folder, cache_name
-from training.data import decode
+from training.data import Data, decode
 from training.reduction import Reduction
 from training.scan import in_threads, scan
-from training.split import Part
 
 _FORMAT: Final = 1  # part of every file's name: changes when the meaning of a file does
 _ROWS: Final = 64  # pictures of a record batch, and in flight while writing: bounds the memory
@@ -41,21 +40,6 @@ _SCHEMA: Final = pa.schema(
         "checksum": pa.uint32(),  # of all three
     }
 )
-
-
-@dataclass(frozen=True)
-class Source:
-    """What decides the stored pictures of a split.
-
-    Attributes:
-        name: Of the split, for the progress bars.
-        part: The split's rows.
-        reduction: What is done to each picture.
-    """
-
-    name: str
-    part: Part
-    reduction: Reduction
 
 
 class PixelCache:
@@ -74,7 +58,7 @@ class PixelCache:
             table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
             table.validate(full=True)  # a damaged offset would point outside of the file
             levels, *numbers = (table.column(name) for name in _SCHEMA.names)
-        except (pa.ArrowInvalid, KeyError) as error:
+        except (pa.ArrowException, KeyError) as error:
             raise OSError(f"{path} is no pixel cache ({error})") from error
         self._levels = levels.chunks  # maps of the file, _ROWS pictures each
         self._numbers = [column.to_numpy() for column in numbers]
@@ -103,94 +87,91 @@ class PixelCache:
 
 
 def pixel_caches(
-    accelerator: Accelerator, sources: Sequence[Source], *, budget_gib: float
-) -> list[PixelCache] | None:
+    accelerator: Accelerator, data: Data, reductions: Mapping[str, Reduction], *, budget_gib: float
+) -> dict[str, PixelCache] | None:
     """Give the stored pictures of some splits, storing them first where they are not.
 
     Args:
         accelerator: Its main process writes; the others wait and map the files.
-        sources: The splits.
+        data: With those splits.
+        reductions: By split, what is done to each picture before it is stored.
         budget_gib: What the files may take together, in GiB.
 
     Returns:
-        A cache of each; None, and a sentence is printed, if they do not fit.
+        A cache by split; None, and a sentence is printed, if they do not fit.
 
     Raises:
         ConfigError: If this process does not see the files.
     """
     box: list[Any] = [None]
     if accelerator.is_main_process:
-        box = [_prepare(sources, budget_gib)]
+        box = [_prepare(data, reductions, budget_gib)]
     broadcast_object_list(box)
     if isinstance(box[0], str):
         accelerator.print(f"no pixel cache: {box[0]}")
         return None
     try:
-        return [PixelCache(path) for path in box[0]]
+        return {name: PixelCache(path) for name, path in box[0].items()}
     except OSError as error:
         raise ConfigError(
             f"pixel_cache_gib needs a cache folder that all machines share; {error}"
         ) from error
 
 
-def _prepare(sources: Sequence[Source], budget_gib: float) -> list[Path] | str:
+def _prepare(
+    data: Data, reductions: Mapping[str, Reduction], budget_gib: float
+) -> dict[str, Path] | str:
     """Write what is missing; give the files, or why there are none."""
-    sizes = [_bytes_of(source) for source in sources]
-    total = sum(sizes) / _GIB
+    sizes = {name: _bytes_of(data, name, reduction) for name, reduction in reductions.items()}
+    total = sum(sizes.values()) / _GIB
     if total > budget_gib:
         return f"it would take {total:.3g} GiB, pixel_cache_gib allows {budget_gib:.3g} GiB"
     folder = cache_folder("pixels")
-    paths = [folder / f"{_name(source)}.arrow" for source in sources]
-    missing = [i for i, path in enumerate(paths) if not _is_whole(path, sources[i].name)]
+    paths = {}
+    for name, reduction in reductions.items():
+        made = repr((_FORMAT, PIL.__version__, reduction)).encode()
+        paths[name] = folder / f"{cache_name(data.splits[name], made)}.arrow"
+    missing = [n for n, path in paths.items() if not _is_whole(path, n, len(data.splits[n]))]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free / _GIB
-        needed = sum(sizes[i] for i in missing) / _GIB
+        needed = sum(sizes[name] for name in missing) / _GIB
         if needed > free:
             return f"it would take {needed:.3g} GiB, {folder} has {free:.3g} GiB free"
-        for i in missing:
-            _write(paths[i], sources[i])
+        for name in missing:
+            _write(paths[name], data.splits[name], reductions[name], title=f"storing {name}")
     except OSError as error:
         return f"it cannot be written ({error})"
     return paths
 
 
-def _bytes_of(source: Source) -> int:
-    """Count the bytes of all levels, from the sizes in the headers that the audit remembers."""
-    rows = source.part.indices()
-    facts = scan(source.part.table, rows, title=f"reading {source.name}").facts
+def _bytes_of(data: Data, name: str, reduction: Reduction) -> int:
+    """Count the bytes of a split's levels, from the sizes in the headers the audit remembers."""
+    part = data.parts[name]
+    rows = part.indices()
+    facts = scan(part.table, rows, title=f"reading {name}").facts
     sizes = zip(facts["width"][rows].tolist(), facts["height"][rows].tolist(), strict=True)
-    reduced = (source.reduction.size(size) for size in sizes if min(size) > 0)
+    reduced = (reduction.size(size) for size in sizes if min(size) > 0)
     return sum(3 * width * height for width, height in reduced)
 
 
-def _name(source: Source) -> str:
-    made = repr((_FORMAT, PIL.__version__, source.reduction)).encode()
-    return cache_name(source.part.select(), made)
-
-
-def _is_whole(path: Path, name: str) -> bool:
+def _is_whole(path: Path, name: str, count: int) -> bool:
     try:
         cache = PixelCache(path)
     except OSError:
         return False
-    pictures = range(len(cache))
-    return all(in_threads(cache.is_intact, pictures, title=f"checking {name}", quiet=False))
+    title = f"checking {name}"
+    intact = in_threads(cache.is_intact, range(len(cache)), title=title, quiet=False)
+    return len(cache) == count and all(intact)
 
 
-def _write(path: Path, source: Source) -> None:
+def _write(path: Path, split: datasets.Dataset, reduction: Reduction, *, title: str) -> None:
     for other in path.parent.glob(f"{path.stem}.*.writing"):
         with suppress(FileNotFoundError):
             if time.time() - other.stat().st_mtime > _ABANDONED_S:
                 other.unlink()
-    split = source.part.select()
-    rows = in_threads(
-        partial(_row, split, source.reduction),
-        range(len(split)),
-        title=f"storing {source.name}",
-        quiet=False,
-        block=_ROWS,
-    )
+    row = partial(_row, split, reduction)
+    rows = in_threads(row, range(len(split)), title=title, quiet=False, block=_ROWS)
     temporary = path.with_suffix(f".{os.getpid()}.writing")
     try:
         with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, _SCHEMA) as writer:
@@ -203,7 +184,7 @@ def _write(path: Path, source: Source) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _row(split: Any, reduction: Reduction, index: int) -> dict[str, Any]:
+def _row(split: datasets.Dataset, reduction: Reduction, index: int) -> dict[str, Any]:
     image = reduction(decode(split[index]["image"]))
     levels = image.tobytes()
     return {
@@ -215,4 +196,4 @@ def _row(split: Any, reduction: Reduction, index: int) -> dict[str, Any]:
 
 
 def _checksum(levels: Any, width: int, height: int) -> int:
-    return zlib.crc32(levels, width << 16 | height)
+    return zlib.crc32(levels, zlib.crc32(b"%d %d" % (width, height)))

@@ -7,7 +7,7 @@ from training.augment import CentreView, RandomView, StoredView
 from training.config import Recipe
 from training.data import Data, Pictures
 from training.features import Features, FeatureSource, cached_features
-from training.pixel_cache import Source, pixel_caches
+from training.pixel_cache import pixel_caches
 from training.predict import Rows
 from training.reduction import EvaluationSquare, training_reduction
 
@@ -34,18 +34,40 @@ def make_rows(
     train, validation = data.splits["train"], data.splits["validation"]
     preprocess = model.config.preprocess
     random_view = RandomView(recipe, preprocess)
+    caches = None
     if recipe.pixel_cache_gib:
-        sources = [
-            Source("train", data.parts["train"], training_reduction(recipe)),
-            Source("validation", data.parts["validation"], EvaluationSquare(preprocess)),
-        ]
-        caches = pixel_caches(accelerator, sources, budget_gib=recipe.pixel_cache_gib)
-        if caches is not None:
-            stored_view = StoredView(preprocess)
-            return Pictures(train, random_view, caches[0]), Pictures(
-                validation, stored_view, caches[1]
-            )
-    return Pictures(train, random_view), Pictures(validation, CentreView(preprocess))
+        caches = pixel_caches(
+            accelerator,
+            data,
+            {"train": training_reduction(recipe), "validation": EvaluationSquare(preprocess)},
+            budget_gib=recipe.pixel_cache_gib,
+        )
+    if caches is None:
+        return Pictures(train, random_view), Pictures(validation, CentreView(preprocess))
+    stored_view = StoredView(preprocess)
+    return (
+        Pictures(train, random_view, caches["train"]),
+        Pictures(validation, stored_view, caches["validation"]),
+    )
+
+
+def workers_for(accelerator: Accelerator, recipe: Recipe, rows: Rows) -> int:
+    """Say how many processes should make batches of these rows.
+
+    Args:
+        accelerator: Of this process.
+        recipe: Its `workers`.
+        rows: From `make_rows`.
+
+    Returns:
+        0 where worker processes would cost more than they bring: rows of a feature cache, and
+        stored pictures while the same cores train (benchmarks/README.md).
+    """
+    is_stored = isinstance(rows, Pictures) and rows.images is not None
+    trains_on_cpu = accelerator.device.type == "cpu"
+    if isinstance(rows, Features) or (is_stored and trains_on_cpu):
+        return 0
+    return recipe.workers
 
 
 def _features(

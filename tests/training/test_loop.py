@@ -103,18 +103,13 @@ def test_the_same_seed_gives_the_same_weights_with_and_without_workers(
     assert torch.equal(*weights)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
 def test_stored_pixels_train_the_same_weights_as_decoded_ones(
-    workers: int,
-    accelerator: Accelerator,
-    data: Data,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    accelerator: Accelerator, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HUB_MODELS_CACHE", str(tmp_path / "cache"))
     weights, losses = [], []
     for budget_gib in (0.0, 0.1):  # 50 × 40 px: small enough to be stored as they are
-        recipe, model = tiny(workers=workers, pixel_cache_gib=budget_gib, random_erasing=0.5)
+        recipe, model = tiny(pixel_cache_gib=budget_gib, random_erasing=0.5)
         training = set_up(accelerator, recipe, data, model)
         train(training)
         losses.append(training.validate().loss)
@@ -134,6 +129,20 @@ def test_worker_processes_are_started_once(accelerator: Accelerator, data: Data)
         workers.append({process.pid for process in multiprocessing.active_children()})
     assert len(workers[0]) == 2  # one trains, one validates
     assert workers[0] == workers[1]
+
+
+def test_stored_pixels_need_no_worker_processes_on_a_cpu(
+    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUB_MODELS_CACHE", str(tmp_path / "cache"))
+    accelerator = Accelerator(
+        cpu=True, dataloader_config=DataLoaderConfiguration(split_batches=True)
+    )
+    for budget_gib, expected in ((0.0, 1), (0.1, 0)):
+        recipe, model = tiny(workers=1, pixel_cache_gib=budget_gib)
+        training = set_up(accelerator, recipe, data, model)
+        assert training.train_batches.num_workers == expected
+        assert training.validation_batches.num_workers == expected
 
 
 def test_a_loss_that_is_not_a_number_stops_the_run(accelerator: Accelerator, data: Data) -> None:
