@@ -59,6 +59,7 @@ grown = [memory("VmHWM") - resident, memory("RssAnon") - own]
 with torch.inference_mode():
     model.eval()(torch.zeros(1, 3, 224, 224))
 grown += [memory("VmHWM") - resident, memory("RssAnon") - own]
+del model
 again = time.perf_counter()
 model = eval(second)
 print(json.dumps([imported - start, loaded - begin, time.perf_counter() - again, *grown]))
@@ -97,8 +98,7 @@ def save(architecture: str, folders: Path) -> None:
     (folders / "theirs" / "config.json").write_bytes(config)
     save_file(tensors, folders / "theirs" / path.name, metadata={"format": "pt"})
     content = pack_tensors(tensors)
-    del tensors
-    path.unlink()  # it is mapped no more, and must not be changed in place if it were
+    path.unlink()  # a mapped file must not be changed in place
     path.write_bytes(content)
 
 
