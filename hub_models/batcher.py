@@ -5,11 +5,9 @@ the cores and on their caches. And PyTorch keeps one set of OpenMP threads for e
 calls it: with one worker there is one set, however many callers there are.
 """
 
-import queue
-import threading
-import weakref
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -37,13 +35,11 @@ class Batcher:
     """
 
     def __init__(self, network: Network) -> None:
-        requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
-        self._requests = requests
-        # The worker knows the queue, not this object, which can thus be collected.
-        worker = threading.Thread(target=_work, args=(network, requests), daemon=True)
-        worker.name = "hub-models-forward"
-        worker.start()
-        weakref.finalize(self, requests.put, None)
+        self._network = network
+        self._waiting: deque[_Request] = deque()
+        # An executor's thread is joined before the interpreter goes; a daemon thread that holds
+        # PyTorch's thread-local state would end the process by `terminate called`.
+        self._worker = ThreadPoolExecutor(1, "hub-models-forward")
 
     def submit(self, batch: NDArray[np.float32]) -> "Future[Arrays]":
         """Ask for one batch's outputs.
@@ -55,40 +51,19 @@ class Batcher:
             Logits (N, C) and feature map (N, K, h, w), or the network's error.
         """
         request = _Request(batch)
-        self._requests.put(request)
+        self._waiting.append(request)
+        self._worker.submit(_serve, self._network, self._waiting)
         return request.answer
 
 
-def _work(network: Network, requests: "queue.SimpleQueue[_Request | None]") -> None:
-    held: _Request | None = None
-    while True:
-        first = held or requests.get()
-        if first is None:
-            return
-        group, held, is_last = _gather(first, requests)
-        _answer(network, group)
-        if is_last:
-            return
-        del first, group  # else the last answers stay in memory until the next request
-
-
-def _gather(
-    first: _Request, requests: "queue.SimpleQueue[_Request | None]"
-) -> tuple[list[_Request], _Request | None, bool]:
-    """Take what waits already, up to MAX_BATCH images; what does not fit is held back."""
-    group, count = [first], len(first.batch)
-    while count < MAX_BATCH:
-        try:
-            following = requests.get_nowait()
-        except queue.Empty:
-            break
-        if following is None:
-            return group, None, True
-        count += len(following.batch)
-        if count > MAX_BATCH:
-            return group, following, False
-        group.append(following)
-    return group, None, False
+def _serve(network: Network, waiting: deque[_Request]) -> None:
+    """Answer what waits, up to MAX_BATCH images; nothing if an earlier pass took it all."""
+    group: list[_Request] = []
+    count = 0
+    while waiting and (not group or count + len(waiting[0].batch) <= MAX_BATCH):
+        group.append(waiting.popleft())
+        count += len(group[-1].batch)
+    _answer(network, group)
 
 
 def _answer(network: Network, group: list[_Request]) -> None:

@@ -139,6 +139,21 @@ def test_without_onnx_runtime_pytorch_is_the_engine_and_asking_for_it_is_one_sen
     ], done.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_process_that_never_closes_its_runtime_ends_well(
+    tiny_folder: Path, cache: Path, photo: Path, engine: str
+) -> None:
+    code = (
+        "import sys, hub_models\n"
+        "runtime = hub_models.load_runtime(sys.argv[1], engine=sys.argv[3])\n"
+        "runtime.classify(sys.argv[2])"
+    )
+    for _ in range(3):
+        done = run_python(code, tiny_folder, photo, engine)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_an_unknown_engine_is_an_error(tiny_folder: Path) -> None:
     with pytest.raises(ConfigError, match="engine must be one of auto, onnx, torch, not 'tpu'"):
         load_runtime(tiny_folder, engine="tpu")
