@@ -12,13 +12,11 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-import hub_models
+from demo.arrival import count_arrived
+from demo.engine import IMAGENET, Engine, open_engine
 from hub_models import CheckpointError, HubModelsError
-
-if TYPE_CHECKING:
-    from hub_models import ImageClassifier
 
 MAX_LOADED: Final = 6  # the largest known architecture, resnet152, takes 240 MB
 MAX_FETCHES: Final = 3  # at a time
@@ -33,7 +31,8 @@ _log = logging.getLogger(__name__)
 @dataclass
 class _Entry:
     is_local: bool
-    future: "Future[ImageClassifier]" = field(default_factory=Future)
+    future: Future[Engine] = field(default_factory=Future)
+    asked_at: float = field(default_factory=time.monotonic)
     told_at: float | None = None  # when a visitor first heard that it failed
 
     def has_expired(self) -> bool:
@@ -62,7 +61,7 @@ class ModelLoader:
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._lock = threading.Lock()
 
-    def find(self, source: str) -> "ImageClassifier | None":
+    def find(self, source: str) -> Engine | None:
         """Find a model, loading it if need be.
 
         Args:
@@ -101,6 +100,49 @@ class ModelLoader:
             entry = self._entries.get(_tidy(source))
         return entry is not None and not entry.is_local and not entry.future.done()
 
+    def is_settled(self, source: str) -> bool:
+        """Tell whether a model that was asked for is there or has failed.
+
+        Args:
+            source: As for `find`.
+
+        Returns:
+            False while it is being loaded, and before anybody asked for it.
+        """
+        with self._lock:
+            entry = self._entries.get(_tidy(source))
+        return entry is not None and entry.future.done()
+
+    def progress(self, source: str) -> tuple[float, int]:
+        """Say how far a model on its way from the hub has come.
+
+        Args:
+            source: As for `find`.
+
+        Returns:
+            Seconds since it was asked for, and bytes that have arrived of the file being fetched.
+        """
+        with self._lock:
+            entry = self._entries.get(_tidy(source))
+        if entry is None:
+            return 0.0, 0
+        return time.monotonic() - entry.asked_at, count_arrived(_tidy(source))
+
+    def count(self) -> int:
+        """Count the models in memory or on their way."""
+        return len(self._entries)
+
+    def has(self, source: str) -> bool:
+        """Tell whether somebody asked for a model and it has not left since.
+
+        Args:
+            source: As for `find`.
+
+        Returns:
+            True for a model that is there, on its way or failed.
+        """
+        return _tidy(source) in self._entries
+
     def _entry(self, source: str) -> _Entry:
         with self._lock:
             entry = self._entries.get(source)
@@ -124,23 +166,21 @@ class ModelLoader:
     def _load(self, source: str, entry: _Entry) -> None:
         started = time.monotonic()
         try:
-            model = self._from_pretrained(source)
+            engine = self._open(source)
         except BaseException as error:  # handed to whoever asks for the model
             _log.warning("%s: not loaded: %s", source, error)
             entry.future.set_exception(error)
         else:
             _log.info("%s: loaded in %.1f s", source, time.monotonic() - started)
-            entry.future.set_result(model)
+            entry.future.set_result(engine)
 
-    def _from_pretrained(self, source: str) -> "ImageClassifier":
+    def _open(self, source: str) -> Engine:
         if source in self._embedded:
-            return hub_models.ImageClassifier.from_pretrained(self._embedded[source])
-        if self._is_trusted(source):
-            return hub_models.ImageClassifier.from_pretrained(source)
+            return open_engine(str(self._embedded[source]))
+        if self._is_trusted(source) or source.startswith(IMAGENET):
+            return open_engine(source)
         # With a revision it cannot be read as a folder beside the demo.
-        return hub_models.ImageClassifier.from_pretrained(
-            source if "@" in source else f"{source}@main", token=False
-        )
+        return open_engine(source if "@" in source else f"{source}@main", token=False)
 
     def _is_local(self, source: str) -> bool:
         return source in self._embedded or (self._is_trusted(source) and Path(source).is_dir())

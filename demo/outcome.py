@@ -2,22 +2,29 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hub_models import Prediction
 
+ClassMap = tuple[tuple[float, ...], ...]  # h rows of w numbers
+
 
 @dataclass(frozen=True)
 class Facts:
-    """What a model is, as its config says.
+    """What a model is, as its config and its weights say.
 
     Attributes:
         source: As the visitor chose it.
         architecture: timm's name.
         side_px: Side of the square it sees.
+        zoom: The picture's shorter side ÷ the side of the part the model sees, at least 1.
+        is_squashed: It sees the whole picture, squashed to a square.
         labels: Its class names.
         origin: How its weights were made.
         results: Measured numbers by split.
+        parameters: How many numbers were learnt.
+        weight_bytes: Size of all its tensors.
         revision: The hub commit; None for a folder.
     """
 
@@ -27,26 +34,45 @@ class Facts:
     labels: tuple[str, ...]
     origin: Mapping[str, Any]
     results: Mapping[str, Mapping[str, Any]]
+    zoom: float = 1.0
+    is_squashed: bool = False
+    parameters: int = 0
+    weight_bytes: int = 0
     revision: str | None = None
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a model says about the picture.
+class Reading:
+    """What a model makes of a picture; nothing of the picture itself, so it can be remembered.
 
     Attributes:
-        facts: The model.
-        predictions: All classes, the most probable first.
-        forward_ms: Median time of a forward pass in milliseconds, without decoding.
-        passes: How many passes the median is of.
+        predictions: The most probable classes first; all of them unless there are very many.
+        maps: For the first of the predictions, each cell's share of the class's logit (its bias
+            left out): they add up to h × w times the logit.
+        is_unlike: It looks unlike the model's classes; None where that was never measured.
+        decode_ms: Time to decode the file, measured once.
+        preprocess_ms: Median time from image to pixels.
+        forward_ms: Median time of a forward pass.
+        passes: How many passes the medians are of.
         threads: CPU threads of a pass.
     """
 
-    facts: Facts
     predictions: tuple[Prediction, ...]
+    maps: tuple[ClassMap, ...]
+    is_unlike: bool | None
+    decode_ms: float
+    preprocess_ms: float
     forward_ms: float
     passes: int
     threads: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A model and what it makes of the picture."""
+
+    facts: Facts
+    reading: Reading
 
 
 @dataclass(frozen=True)
@@ -58,9 +84,17 @@ class Ready:
 
 @dataclass(frozen=True)
 class Fetching:
-    """A model that is on its way from the hub."""
+    """A model that is on its way from the hub.
+
+    Attributes:
+        source: As the visitor chose it.
+        seconds: Since it was asked for.
+        arrived_bytes: Of the file being fetched; 0 while that is not known.
+    """
 
     source: str
+    seconds: float = 0.0
+    arrived_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,8 +115,14 @@ Outcome = Answer | Ready | Fetching | Failure | NotChosen
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the page shows: one outcome per side, and what is wrong with the picture."""
+    """What the page shows: an outcome per model, and what is wrong with the picture.
 
-    left: Outcome
-    right: Outcome
-    picture_problem: str = ""
+    Attributes:
+        outcomes: In the order of the models asked.
+        picture: The uploaded file; None if there is none.
+        problem: Why the picture cannot be used; "" if it can.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    picture: Path | None = None
+    problem: str = ""

@@ -2,10 +2,11 @@
 
 import ipaddress
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from hub_models.errors import ConfigError
 
@@ -18,7 +19,9 @@ QUIET: Final = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",
 }
-_NAMES: Final = ("HOST", "PORT", "CARDS", "MODELS", "UNSURE_BELOW", "TRUST_VISITORS")
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]")
+LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
+MAX_RATE: Final = 100_000
 _YES: Final = frozenset({"1", "true", "yes", "on"})
 _NO: Final = frozenset({"0", "false", "no", "off"})
 
@@ -35,6 +38,10 @@ class Settings:
         unsure_below: A model whose top probability is under this is called unsure, 0 to 1.
         trust_visitors: Visitors may name folders of this machine and use its hub token: right
             where they are the person who started the demo, wrong on a public address.
+        host_names: What a browser may call the demo; empty for any name. On a loopback address
+            it is those of this machine, so that no stranger's page can ask in a visitor's name.
+        proxies: Addresses whose X-Forwarded-For names the visitor.
+        rate: Requests for work per minute and visitor; 0 for any number.
     """
 
     host: str = "127.0.0.1"
@@ -43,6 +50,9 @@ class Settings:
     models: tuple[str, ...] = ()
     unsure_below: float = 0.7
     trust_visitors: bool = True
+    host_names: tuple[str, ...] = LOOPBACK_NAMES
+    proxies: tuple[str, ...] = ()
+    rate: int = 240
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -52,7 +62,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         environment: Such as os.environ; an empty value counts as not set.
 
     Returns:
-        The settings; `trust_visitors` defaults to whether the host is a loopback address.
+        The settings; `trust_visitors` and `host_names` default to what is safe for the host.
 
     Raises:
         ConfigError: If a variable is not known or its value is wrong; the message names it.
@@ -60,25 +70,18 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     unknown = sorted(
         name
         for name in environment
-        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in _NAMES
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in _READERS
     )
     if unknown:
-        known = ", ".join(PREFIX + name for name in _NAMES)
+        known = ", ".join(PREFIX + name for name in _READERS)
         raise ConfigError(f"{unknown[0]} is not a setting; there are {known}")
-    given = {name: environment.get(PREFIX + name, "").strip() for name in _NAMES}
+    given = {name: environment.get(PREFIX + name, "").strip() for name in _READERS}
     host = given["HOST"] or Settings.host
-    return Settings(
-        host=host,
-        port=_port(given["PORT"]) if given["PORT"] else Settings.port,
-        cards=_folder(given["CARDS"]) if given["CARDS"] else DEFAULT_CARDS,
-        models=tuple(name.strip() for name in given["MODELS"].split(",") if name.strip()),
-        unsure_below=(
-            _probability(given["UNSURE_BELOW"]) if given["UNSURE_BELOW"] else Settings.unsure_below
-        ),
-        trust_visitors=(
-            _yes_or_no(given["TRUST_VISITORS"]) if given["TRUST_VISITORS"] else is_loopback(host)
-        ),
-    )
+    values = {
+        "host_names": LOOPBACK_NAMES if is_loopback(host) else (),
+        "trust_visitors": is_loopback(host),
+    } | {name.lower(): _READERS[name](text) for name, text in given.items() if text}
+    return Settings(**values)
 
 
 def is_loopback(host: str) -> bool:
@@ -104,6 +107,12 @@ def _port(text: str) -> int:
     raise ConfigError(f"{PREFIX}PORT must be a whole number from 1 to 65535, not {text!r}")
 
 
+def _rate(text: str) -> int:
+    if text.isdecimal() and int(text) <= MAX_RATE:
+        return int(text)
+    raise ConfigError(f"{PREFIX}RATE must be a whole number from 0 to {MAX_RATE:,}, not {text!r}")
+
+
 def _folder(text: str) -> Path:
     folder = Path(text).resolve()
     if folder.is_dir():
@@ -126,3 +135,36 @@ def _yes_or_no(text: str) -> bool:
     if word in _YES | _NO:
         return word in _YES
     raise ConfigError(f"{PREFIX}TRUST_VISITORS must be yes or no, not {text!r}")
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _host_names(text: str) -> tuple[str, ...]:
+    for name in _list(text):
+        if not _HOST_NAME.fullmatch(name):
+            raise ConfigError(f"{PREFIX}HOST_NAMES must be host names without a port, not {name!r}")
+    return tuple(name.lower() for name in _list(text))
+
+
+def _proxies(text: str) -> tuple[str, ...]:
+    for address in _list(text):
+        try:
+            ipaddress.ip_address(address)
+        except ValueError as error:
+            raise ConfigError(f"{PREFIX}PROXIES must be IP addresses, not {address!r}") from error
+    return _list(text)
+
+
+_READERS: Final[dict[str, Callable[[str], Any]]] = {
+    "HOST": str,
+    "PORT": _port,
+    "CARDS": _folder,
+    "MODELS": _list,
+    "UNSURE_BELOW": _probability,
+    "TRUST_VISITORS": _yes_or_no,
+    "HOST_NAMES": _host_names,
+    "PROXIES": _proxies,
+    "RATE": _rate,
+}

@@ -35,3 +35,22 @@ def test_every_file_the_readme_names_exists() -> None:
 def _rounded(text: str) -> str:
     """Round percentages to whole numbers: processors differ in the last bits."""
     return re.sub(r"(\d+\.\d+)%", lambda m: f"{float(m.group(1)):.0f}%", text).strip()
+
+
+def test_both_languages_of_the_readme_show_the_same_commands() -> None:
+    chinese = Path("README.zh-CN.md").read_text(encoding="utf-8")
+    blocks = re.compile(r"```.*?```", re.DOTALL)
+    assert blocks.findall(README)
+    assert blocks.findall(chinese) == blocks.findall(README)
+
+
+def test_both_languages_of_the_readme_name_the_same_settings_and_numbers() -> None:
+    chinese = Path("README.zh-CN.md").read_text(encoding="utf-8")
+    for pattern in (r"`[A-Z_]{4,}`", r"\d+\.\d+%", r"HUB_MODELS_DEMO_\w*"):
+        assert set(re.findall(pattern, README)) == set(re.findall(pattern, chinese))
+
+
+def test_the_readme_names_every_setting_of_the_demo() -> None:
+    from demo.settings import _READERS
+
+    assert {f"`{name}`" for name in _READERS} <= set(re.findall(r"`[A-Z_]+`", README))

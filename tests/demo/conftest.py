@@ -9,12 +9,27 @@ from pathlib import Path
 import pytest
 import torch
 
-from hub_models import ImageClassifier, PreprocessConfig
+from demo.outcome import Answer, Facts, Reading
+from hub_models import ImageClassifier, Prediction, PreprocessConfig
 
 RESULTS = {
     "test": {"accuracy": 0.9853, "images": 2326, "accuracy_low": 0.97, "accuracy_high": 0.99}
 }
 MARKUP_LABELS = ("<img src=x onerror=alert(1)>", "${7*7}{{value}}", *"cdefg")
+FACTS = Facts("resnet", "resnet18", 224, ("cat", "dog"), {"start": "ImageNet"}, {})
+MAP = ((0.0, 1.0), (2.0, 3.0))
+
+
+def reading(label: str = "cat", probability: float = 0.9, **changes: object) -> Reading:
+    """What a model of two classes made of a picture."""
+    other = "dog" if label == "cat" else "cat"
+    predictions = (Prediction(label, probability), Prediction(other, 1 - probability))
+    made = Reading(predictions, (MAP, MAP), None, 1.2, 3.4, 12.345, passes=5, threads=2)
+    return replace(made, **changes)
+
+
+def answer(source: str = "resnet", label: str = "cat", probability: float = 0.9) -> Answer:
+    return Answer(replace(FACTS, source=source), reading(label, probability))
 
 
 def save_tiny(

@@ -9,10 +9,14 @@ import subprocess
 import sys
 import time
 import urllib.request
+import zipfile
 from pathlib import Path
 
 import pytest
 from PIL import Image
+
+from demo.text import Text
+from tests.hub_server import HubServer
 
 sync_api = pytest.importorskip("playwright.sync_api")
 
@@ -45,9 +49,10 @@ def free_port():
         return server.getsockname()[1]
 
 
-def environment(port, cards, hub=DEAD_HUB):
+def environment(port, cards, hub=DEAD_HUB, **settings):
     return os.environ | {
         "HF_ENDPOINT": hub,
+        **{f"HUB_MODELS_DEMO_{name}": value for name, value in settings.items()},
         "HUB_MODELS_DEMO_PORT": str(port),
         "HUB_MODELS_DEMO_CARDS": str(cards),
     }
@@ -56,7 +61,7 @@ def environment(port, cards, hub=DEAD_HUB):
 class Demo:
     """A running app.py; its output goes to a file, read when a test fails."""
 
-    def __init__(self, cards, folder, hub=DEAD_HUB):
+    def __init__(self, cards, folder, hub=DEAD_HUB, **settings):
         port = free_port()
         self.url = f"http://127.0.0.1:{port}/"
         self.log = folder / "log.txt"
@@ -64,7 +69,7 @@ class Demo:
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, str(ROOT / "app.py")],
-                env=environment(port, cards, hub),
+                env=environment(port, cards, hub, **settings),
                 cwd=folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -104,7 +109,7 @@ def chromium():
 class Visit:
     """One visitor's page, with what it complained of and whom it asked."""
 
-    def __init__(self, context, url):
+    def __init__(self, context, url, waits="Waiting for a picture"):
         self.complaints, self.hosts = [], set()
         self.page = context.new_page()
         self.page.set_default_timeout(WAIT_S * 1000)
@@ -112,7 +117,13 @@ class Visit:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", self._note)
         self.page.goto(url)
-        self.expect("#verdict", "Waiting for a picture")
+        self.expect("#verdict", waits)
+
+    def open(self, tab):
+        self.page.get_by_role("tab", name=tab, exact=True).click()
+
+    def clarity(self, selector):
+        return self.page.locator(selector).evaluate("e => Number(getComputedStyle(e).opacity)")
 
     def _hear(self, message):
         if message.type == "error":
@@ -156,9 +167,8 @@ def test_a_picture_gets_two_answers_a_time_and_a_verdict(visit, cat):
     assert re.search(r"cat\s+95\.3%\s+dog\s+4\.7%", left)
     assert re.search(r"dog\s+unsure\s+dog\s+62\.2%\s+cat\s+37\.8%", right)
     for card in (left, right):
-        assert re.search(
-            r"\d+\.\d ms\s+median of \d forward pass.* this machine, CPU, \d+ thread", card
-        )
+        assert re.search(r"decode\s+\d+\.\d ms\s+preprocess\s+\d+\.\d ms\s+forward", card)
+        assert re.search(r"this machine, CPU, threads: \d+ · .* median of \d after a warm-up", card)
         assert "98.53% of 2,326 pictures (test)" in card
         assert "random numbers, for a test" in card
     assert visit.text("#verdict [role=status]") == visit.text("#verdict")
@@ -222,7 +232,128 @@ def test_class_names_of_a_stranger_are_text(visit, cat):
     visit.upload(cat)
     visit.expect("#left-card .top", "<img src=x onerror=alert(1)>")
     visit.expect("#left-card .classes", "${7*7}{{value}}")
-    visit.expect("#left-card .more", "and 2 more classes")
+    visit.expect("#left-card .more", "and 2 more")
+
+
+def test_the_map_of_a_class_is_chosen_and_blended_by_the_keyboard(visit, cat):
+    visit.upload(cat)
+    visit.expect("#right-card", "62.2%")
+    seen = visit.page.locator("#right-card .seen")
+    assert seen.evaluate("e => e.decode().then(() => e.naturalWidth)") == 451
+    assert visit.clarity("#right-card .map-0") == 0.55
+    assert visit.clarity("#right-card .map-1") == 0
+    visit.page.locator("#right-card .pick-0").focus()
+    visit.page.keyboard.press("ArrowDown")
+    assert visit.clarity("#right-card .map-0") == 0
+    assert visit.clarity("#right-card .map-1") == 0.55
+    visit.page.locator("#right-card input[type=range]").focus()
+    visit.page.keyboard.press("End")
+    assert visit.clarity("#right-card .map-1") == 1
+    visit.page.keyboard.press("Home")
+    assert visit.clarity("#right-card .map-1") == 0
+    assert visit.clarity("#left-card .map-0") == 0.55  # a card's controls are its own
+
+
+def test_a_second_picture_takes_the_place_of_the_first(visit, cat, tmp_path):
+    visit.upload(cat)
+    visit.expect("#right-card", "62.2%")
+    first = visit.page.locator("#right-card .seen").get_attribute("src")
+    visit.page.locator("#picture button[aria-label='Remove Image']").click()
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
+    visit.upload(tmp_path / "red.png")
+    sync_api.expect(visit.page.locator("#right-card .seen")).to_have_attribute(
+        "src", re.compile(r"red\.png")
+    )
+    assert "red.png" not in first
+
+
+def test_a_batch_is_a_table_that_can_be_filtered_and_taken_along(visit, cat, tmp_path):
+    with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as file:
+        file.write(cat, "=cat.jpg")
+        file.writestr("notes.txt", "just some text")
+    visit.open("Many pictures")
+    visit.page.set_input_files(
+        "#files input[type=file]", [str(cat), str(tmp_path / "pictures.zip")]
+    )
+    visit.expect("#files", re.compile(r"pictures\s*\.zip"))
+    visit.page.locator("#batch-model-0 input").fill("mobilenet-tiny")
+    visit.page.locator("#batch-model-0 input").press("Enter")
+    visit.page.locator("#batch-start").click()
+    visit.expect("#batch-summary", "3 of 3 pictures · models disagree: 2 · cannot be read: 1")
+    bodies = visit.page.locator("#batch-table tbody")
+    assert bodies.count() == 3
+    visit.expect("#batch-table .problem", "not a picture of a known kind")
+    visit.page.locator("#only-odd input").check()
+    sync_api.expect(visit.page.locator("#batch-table .problem")).to_be_hidden()
+    assert visit.page.locator("#batch-table .odd").first.is_visible()
+    with visit.page.expect_download() as waiting:
+        visit.page.locator("#csv").click()
+    lines = Path(waiting.value.path()).read_text(encoding="utf-8-sig").splitlines()
+    assert len(lines) == 6
+    assert any(line.startswith("'=cat.jpg,mobilenet-tiny,,cat,0.9526,") for line in lines)
+
+
+def test_every_tab_opens(visit):
+    visit.open("Models")
+    visit.expect("#models-table", "resnet-tiny in memory")
+    visit.open("About")
+    visit.expect("#about", "Privacy")
+    visit.expect("#versions", "gradio")
+    visit.open("ImageNet")
+    visit.expect("#imagenet-hint", "1,000 classes")
+
+
+@pytest.mark.parametrize(
+    ("locale", "query", "words"),
+    [
+        ("zh-CN", "", "zh-CN"),
+        ("en-GB", "?lang=zh", "zh-CN"),
+        ("zh-CN", "?lang=en", "en"),
+        ("fr-FR", "", "en"),
+    ],
+)
+def test_the_page_speaks_the_visitors_language(demo, chromium, cat, locale, query, words):
+    say = Text(words)
+    with chromium.new_context(locale=locale) as context:
+        visitor = Visit(context, demo.url + query, say("no_picture"))
+        visitor.upload(cat)
+        visitor.expect("#right-card", say("forward"))
+        assert visitor.page.evaluate("document.documentElement.lang") == words
+        assert visitor.page.title() == say("title")
+        assert visitor.complaints == []
+
+
+def test_models_of_a_hub_answer_and_go_on_when_it_is_gone(cards, cat, chromium, tmp_path):
+    hub = HubServer()
+    for name in ("mobilenet-tiny", "resnet-tiny"):
+        hub.commit(f"owner/{name}", cards / name)
+    (tmp_path / "cards").mkdir()
+    names = "owner/mobilenet-tiny,owner/resnet-tiny"
+    running = Demo(tmp_path / "cards", tmp_path, hub.endpoint, MODELS=names).wait()
+    with chromium.new_context() as context:
+        visitor = Visit(context, running.url)
+        visitor.upload(cat)
+        visitor.expect("#verdict", "The models disagree: owner/mobilenet-tiny says cat")
+        visitor.expect("#left-card .facts", "Revision")
+        hub.stop()
+        visitor.page.locator("#examples button").nth(1).click()
+        sync_api.expect(visitor.page.locator("#left-card .seen")).to_have_attribute(
+            "src", re.compile("cat-drawing")
+        )
+        visitor.expect("#verdict", "The models disagree: owner/mobilenet-tiny says cat")
+    running.stop()
+
+
+def test_the_log_names_no_picture(cards, chromium, tmp_path):
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "my-secret.png")
+    running = Demo(cards, tmp_path).wait()
+    with chromium.new_context() as context:
+        visitor = Visit(context, running.url)
+        visitor.upload(tmp_path / "my-secret.png")
+        visitor.expect("#right-card", "62.2%")
+    running.stop()
+    assert "closing: finishing what runs" in running.log.read_text()
+    assert "my-secret" not in running.log.read_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -232,7 +363,7 @@ def test_a_phone_needs_no_sideways_scroll(demo, chromium, cat, scheme):
         visitor = Visit(context, demo.url)
         visitor.choose("left", "markup")
         visitor.upload(cat)
-        visitor.expect("#left-card", "and 2 more classes")
+        visitor.expect("#left-card", "and 2 more")
         assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 390
         left, right = (visitor.page.locator(f"#{s}-card").bounding_box() for s in ("left", "right"))
         assert right["y"] > left["y"] + left["height"]

@@ -16,21 +16,23 @@ def service(cards):
 
 def test_both_models_answer_with_probabilities_and_a_time(service, cat):
     comparison = service.compare(cat, "mobilenet-tiny", "resnet-tiny")
-    assert isinstance(comparison.left, Answer)
-    assert isinstance(comparison.right, Answer)
-    assert comparison.left.predictions[0].label == "cat"
-    assert comparison.left.predictions[0].probability == pytest.approx(0.9526, abs=1e-4)
-    assert comparison.right.predictions[0].label == "dog"
-    assert comparison.left.forward_ms > 0
-    assert comparison.left.threads >= 1
-    assert comparison.left.facts.results["test"]["images"] == 2326
+    assert isinstance(comparison.outcomes[0], Answer)
+    assert isinstance(comparison.outcomes[1], Answer)
+    assert comparison.outcomes[0].reading.predictions[0].label == "cat"
+    assert comparison.outcomes[0].reading.predictions[0].probability == pytest.approx(
+        0.9526, abs=1e-4
+    )
+    assert comparison.outcomes[1].reading.predictions[0].label == "dog"
+    assert comparison.outcomes[0].reading.forward_ms > 0
+    assert comparison.outcomes[0].reading.threads >= 1
+    assert comparison.outcomes[0].facts.results["test"]["images"] == 2326
 
 
 def test_the_page_and_the_library_give_the_same_probabilities(service, tmp_path, cat):
     from hub_models import ImageClassifier
 
     save_tiny(tmp_path / "random")
-    said = service.compare(cat, str(tmp_path / "random"), "").left.predictions
+    said = service.compare(cat, str(tmp_path / "random"), "").outcomes[0].reading.predictions
     model = ImageClassifier.from_pretrained(tmp_path / "random")
     assert list(said) == model.classify(cat)
     pixels = model.pixels(load_image(cat)).unsqueeze(0)
@@ -39,24 +41,52 @@ def test_the_page_and_the_library_give_the_same_probabilities(service, tmp_path,
 
 def test_without_a_picture_the_models_are_described(service):
     comparison = service.compare(None, "mobilenet-tiny", "")
-    assert isinstance(comparison.left, Ready)
-    assert comparison.left.facts.origin["start"] == "random numbers, for a test"
-    assert comparison.right == NotChosen()
+    assert isinstance(comparison.outcomes[0], Ready)
+    assert comparison.outcomes[0].facts.origin["start"] == "random numbers, for a test"
+    assert comparison.outcomes[1] == NotChosen()
 
 
 def test_a_model_that_fails_leaves_the_other_answer_alone(service, cat, tmp_path):
     comparison = service.compare(cat, "mobilenet-tiny", str(tmp_path))
-    assert isinstance(comparison.left, Answer)
-    assert isinstance(comparison.right, Failure)
-    assert comparison.right.sentence == f"{tmp_path}: no config.json in this folder"
+    assert isinstance(comparison.outcomes[0], Answer)
+    assert isinstance(comparison.outcomes[1], Failure)
+    assert comparison.outcomes[1].sentence == f"{tmp_path}: no config.json in this folder"
 
 
 def test_a_model_on_its_way_leaves_the_other_answer_alone(service, cat, silent_hub):
     comparison = service.compare(cat, "owner/slow", "resnet-tiny")
-    assert comparison.left == Fetching("owner/slow")
-    assert isinstance(comparison.right, Answer)
+    assert isinstance(comparison.outcomes[0], Fetching)
+    assert comparison.outcomes[0].source == "owner/slow"
+    assert isinstance(comparison.outcomes[1], Answer)
     assert service.is_fetching("owner/slow", "resnet-tiny")
     assert not service.is_fetching("mobilenet-tiny", "resnet-tiny")
+
+
+def test_the_same_bytes_are_read_once_whatever_they_are_called(cards, cat, tmp_path):
+    service = Service(Settings(cards=cards))
+    first = service.compare(cat, "resnet-tiny").outcomes[0]
+    (tmp_path / "copy.jpg").write_bytes(cat.read_bytes())
+    again = service.compare(tmp_path / "copy.jpg", "resnet-tiny").outcomes[0]
+    assert again.reading is first.reading
+    assert b"remembered_total 1.0" in service.metrics.render()
+    other = service.compare(tmp_path / "copy.jpg", "mobilenet-tiny").outcomes[0]
+    assert other.reading is not first.reading
+
+
+def test_what_is_remembered_holds_nothing_of_the_picture(service, cat):
+    reading = service.compare(cat, "resnet-tiny").outcomes[0].reading
+    kept = sum(len(row) for cells in reading.maps for row in cells)
+    assert kept <= 2 * 49
+    for value in vars(reading).values():
+        assert not isinstance(value, (bytes, str))
+
+
+def test_the_service_is_ready_once_its_first_models_are_there(cards):
+    service = Service(Settings(cards=cards))
+    assert not service.is_ready()
+    for source in service.defaults:
+        service.compare(None, source)
+    assert service.is_ready()
 
 
 def test_a_model_for_huge_pictures_is_refused(service, cat, tmp_path):
@@ -65,7 +95,7 @@ def test_a_model_for_huge_pictures_is_refused(service, cat, tmp_path):
     sizes = PreprocessConfig(resize=2048, crop=2048)
     model = ImageClassifier.create("mobilenetv2_025", ["a", "b"], preprocess=sizes)
     model.save_pretrained(tmp_path)
-    outcome = service.compare(cat, str(tmp_path), "").left
+    outcome = service.compare(cat, str(tmp_path), "").outcomes[0]
     assert outcome.sentence == "it sees 2,048 px; the demo takes models up to 1,024 px"
 
 
@@ -88,10 +118,10 @@ def test_a_bad_picture_is_one_sentence_and_the_models_stay(service, cat, tmp_pat
     path = tmp_path / "upload.jpg"
     path.write_bytes(content(cat))
     comparison = service.compare(path, "mobilenet-tiny", "resnet-tiny")
-    assert comparison.picture_problem.startswith(reason)
-    assert "\n" not in comparison.picture_problem
-    assert isinstance(comparison.left, Ready)
-    assert isinstance(comparison.right, Ready)
+    assert comparison.problem.startswith(reason)
+    assert "\n" not in comparison.problem
+    assert isinstance(comparison.outcomes[0], Ready)
+    assert isinstance(comparison.outcomes[1], Ready)
 
 
 def test_the_choices_are_the_embedded_models_and_those_of_the_settings(cards):
@@ -109,4 +139,4 @@ def test_without_embedded_models_the_service_still_starts(tmp_path):
     service = Service(Settings(cards=tmp_path))
     service.preload()
     assert service.choices == service.defaults == ()
-    assert service.compare(None, "", "").left == NotChosen()
+    assert service.compare(None, "", "").outcomes[0] == NotChosen()

@@ -4,30 +4,21 @@ import sys
 
 import pytest
 
-from demo import text
-from demo.outcome import Comparison, NotChosen
+from demo.page_parts import EXAMPLES
+from demo.service import Service
 from demo.settings import Settings
-from demo.ui import EXAMPLES, build_page
-
-
-def nothing(picture, left, right):
-    return Comparison(NotChosen(), NotChosen())
+from demo.text import Text
+from demo.ui import build_page
 
 
 @pytest.fixture(scope="module")
-def config():
-    return page_config(("one", "two", "three"), ("one", "three"))
+def config(cards):
+    return page_config(Settings(cards=cards, unsure_below=0.65))
 
 
-def page_config(choices, defaults):
+def page_config(settings, language="en"):
     async def build():  # outside of a running loop gradio makes loops that it never closes
-        return build_page(
-            nothing,
-            lambda left, right: False,
-            settings=Settings(unsure_below=0.65),
-            choices=choices,
-            defaults=defaults,
-        )
+        return build_page(Service(settings), settings, Text(language))
 
     return asyncio.run(build()).get_config_file()
 
@@ -38,8 +29,8 @@ def props(config, name):
 
 def test_the_models_on_offer_can_be_chosen_and_others_typed(config):
     left, right = props(config, "left-model"), props(config, "right-model")
-    assert [value for _, value in left["choices"]] == ["one", "two", "three"]
-    assert (left["value"], right["value"]) == ("one", "three")
+    assert [value for _, value in left["choices"]] == ["markup", "mobilenet-tiny", "resnet-tiny"]
+    assert (left["value"], right["value"]) == ("markup", "resnet-tiny")
     assert left["allow_custom_value"]
 
 
@@ -47,15 +38,17 @@ def test_the_threshold_is_on_the_page(config):
     assert "below 65%" in props(config, "notes")["value"]
 
 
-def test_a_page_without_models_says_so():
-    config = page_config((), ())
-    assert text.NO_MODELS in props(config, "no-models")["value"]
+def test_a_page_without_models_says_so(tmp_path):
+    config = page_config(Settings(cards=tmp_path))
+    assert Text("en")("no_models") in props(config, "no-models")["value"]
     assert props(config, "left-model").get("value") is None
 
 
-def test_no_function_can_be_called_around_the_page(config):
+def test_only_the_two_endpoints_can_be_called_around_the_page(config):
     visible = {d["api_visibility"] for d in config["dependencies"] if d["backend_fn"]}
-    assert visible == {"private"}
+    assert visible == {"private", "public"}
+    named = {d["api_name"] for d in config["dependencies"] if d["api_visibility"] == "public"}
+    assert named == {"classify", "models"}
 
 
 def test_the_examples_are_there_with_their_licence():
@@ -68,6 +61,7 @@ def test_the_examples_are_there_with_their_licence():
 
 def test_the_page_is_laid_out_before_pytorch_is_imported():
     done = subprocess.run(
-        [sys.executable, "-c", "import sys, demo.ui; sys.exit('torch' in sys.modules)"], timeout=60
+        [sys.executable, "-c", "import sys, demo.server; sys.exit('torch' in sys.modules)"],
+        timeout=60,
     )
     assert done.returncode == 0
