@@ -37,7 +37,7 @@ from training.sampler import seed_of
 from training.state import Progress
 
 MODELS = {"resnet18": 128, "mobilenetv2_100": 160}
-STEPS = 12
+STEPS = 8
 RECIPE = Recipe(weights="none", freeze="none", batch_size=32, profile=True)
 
 

@@ -60,8 +60,8 @@ def workers_for(accelerator: Accelerator, recipe: Recipe, rows: Rows) -> int:
         rows: From `make_rows`.
 
     Returns:
-        0 where worker processes would cost more than they bring: rows of a feature cache, and
-        stored pictures while the same cores train (benchmarks/README.md).
+        0 where worker processes bring nothing: for rows of a feature cache, and for stored
+        pictures while the same cores train (benchmarks/README.md).
     """
     is_stored = isinstance(rows, Pictures) and rows.images is not None
     trains_on_cpu = accelerator.device.type == "cpu"
