@@ -157,9 +157,11 @@ class _Run:
         self._save_state()
         if training.accelerator.is_main_process:
             write_metrics(self.out, progress.rows)
-            print("  ".join(f"{k} {_shown(v)}" for k, v in row.items()), flush=True)
+            print("  ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
             report_epoch(training.clock, self.out, progress.epoch)
-        training.accelerator.log(_as_scalars(row), step=progress.epoch)
+        training.accelerator.log(
+            {key: value for key, value in row.items() if key != "epoch"}, step=progress.epoch
+        )
         training.accelerator.wait_for_everyone()
         return not self._is_interrupted()
 
@@ -309,19 +311,10 @@ def _row(
         "train_accuracy": fit.accuracy,
         "validation_loss": measured.loss,
         "validation_accuracy": measured.accuracy,
-        "learning_rate": rates,
+        "backbone_learning_rate": rates[0],
+        "head_learning_rate": rates[-1],
         "seconds": progress.seconds,
     }
-
-
-def _as_scalars(row: dict[str, Any]) -> dict[str, float]:
-    rates = row["learning_rate"]
-    named = {"backbone_learning_rate": rates[0], "head_learning_rate": rates[-1]}
-    return {k: v for k, v in row.items() if k not in ("epoch", "learning_rate")} | named
-
-
-def _shown(value: object) -> str:
-    return f"{value[-1]:.4g}" if isinstance(value, list) else f"{value:.4g}"
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from training.figures import COLOURS, GREY, save_figure
 PANELS: Final = {
     "loss": ("validation_loss", "train_loss"),
     "accuracy": ("validation_accuracy", "train_accuracy"),
-    "learning rate": ("learning_rate",),
+    "learning rate": ("head_learning_rate",),
 }
 _STYLES: Final[tuple[dict[str, Any], ...]] = (
     {"linestyle": "-"},

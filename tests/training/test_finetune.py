@@ -14,6 +14,7 @@ import torch
 from hub_models import ImageClassifier, PreprocessConfig
 from training.evaluate import main as evaluate
 from training.finetune import main as finetune
+from training.plots import main as draw_runs
 from training.state import Progress, load_state
 
 
@@ -199,7 +200,8 @@ def test_two_processes_make_the_run_of_one(
         said = process.communicate(timeout=120)[0]
         assert process.returncode == 0, said
     one, two = rows(runs[1]), rows(runs[2])
-    assert [row["learning_rate"] for row in one] == [row["learning_rate"] for row in two]
+    for key in ("backbone_learning_rate", "head_learning_rate"):
+        assert [row[key] for row in one] == [row[key] for row in two]
     for a, b in zip(one, two, strict=True):  # dropout differs, so the losses nearly agree
         assert a["train_loss"] == pytest.approx(b["train_loss"], rel=0.05)
         assert a["validation_loss"] == pytest.approx(b["validation_loss"], rel=0.05)
@@ -435,3 +437,9 @@ def test_tensorboard_gets_every_epoch_and_the_recipe(
 def test_without_a_tracker_there_is_none(tiny_recipe: dict[str, object], tmp_path: Path) -> None:
     assert finetune(typed(tiny_recipe, epochs=1, tracker="")) == 0
     assert not (tmp_path / "run" / "tracker").exists()
+
+
+def test_the_curves_of_a_run_can_be_drawn(tiny_recipe: dict[str, object], tmp_path: Path) -> None:
+    assert finetune(typed(tiny_recipe, epochs=1, tracker="")) == 0
+    assert draw_runs([str(tmp_path / "run"), "--out", str(tmp_path / "curves.png")]) == 0
+    assert (tmp_path / "curves.png").stat().st_size > 0

@@ -41,7 +41,9 @@ def test_runs_are_written_into_one_png(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_every_panel_shows_each_run_s_own_numbers() -> None:
-    first = run("a", validation_loss=[0.9, 0.4], train_loss=[1.0, 0.5], learning_rate=[0.1, 0.0])
+    first = run(
+        "a", validation_loss=[0.9, 0.4], train_loss=[1.0, 0.5], head_learning_rate=[0.1, 0.0]
+    )
     second = run("b", validation_loss=[0.8, 0.7])
     figure = draw_curves([first, second])
     assert [axes.get_title() for axes in figure.axes] == ["loss", "learning rate"]
