@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import safetensors.torch
 from torch import Tensor
 
 from hub_models.card import is_rendered, render_card
@@ -20,6 +19,7 @@ from hub_models.config import ModelConfig
 from hub_models.config_json import parse_config, render_config
 from hub_models.errors import CheckpointError, ConfigError, named
 from hub_models.fetch import WHY_NO_PICKLE, Access, fetch_files, fetch_if_there, resolve_commit
+from hub_models.tensor_file import pack_tensors
 
 CONFIG_FILE: Final = "config.json"
 WEIGHTS_FILE: Final = "model.safetensors"
@@ -177,10 +177,7 @@ def write_folder(folder: Path, config: ModelConfig, tensors: Mapping[str, Tensor
     Raises:
         CheckpointError: If the folder cannot be written.
     """
-    content = safetensors.torch.save(
-        {name: tensor.contiguous() for name, tensor in tensors.items()}, metadata={"format": "pt"}
-    )
-    _write_files(folder, {WEIGHTS_FILE: content} | _rendered(folder, config))
+    _write_files(folder, {WEIGHTS_FILE: pack_tensors(tensors)} | _rendered(folder, config))
 
 
 def write_config(folder: Path, config: ModelConfig) -> None:
