@@ -1,4 +1,4 @@
-"""Architecture names to torchvision backbones: a plain dict, nothing torchvision has is rewritten.
+"""Architecture names to backbones: a plain dict; torchvision's networks, or built of its blocks.
 
 A backbone turns a batch (N, 3, S, S) into a feature map (N, K, h, w); the classifier's pooling and
 head are the same for every family and live in `model`.
@@ -16,9 +16,13 @@ from urllib.error import URLError
 import torch
 from torch import Tensor, nn
 from torchvision import models
+from torchvision.ops import Conv2dNormActivation
 
-from hub_models.config import PreprocessConfig
+from hub_models.config import PreprocessConfig, abbreviated
 from hub_models.errors import CheckpointError, ConfigError
+
+# Of the paper's table 1: channels at width 1, blocks, stride of the first.
+_MOBILENETV1_STAGES: Final = ((64, 1, 1), (128, 2, 2), (256, 2, 2), (512, 6, 2), (1024, 2, 2))
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def find_architecture(name: str) -> Architecture:
     """
     if name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
-        raise ConfigError(f"architecture {name!r} is not known; there are {known}")
+        raise ConfigError(f"architecture {abbreviated(name)} is not known; there are {known}")
     return ARCHITECTURES[name]
 
 
@@ -126,6 +130,25 @@ def _mobilenetv2_backbone(width: float, stem: str) -> nn.Sequential:
     return features
 
 
+def _mobilenetv1_backbone(width: float, stem: str) -> nn.Sequential:
+    """Build what torchvision lacks of its own blocks (Howard et al. 2017, arXiv:1704.04861)."""
+    block = partial(Conv2dNormActivation, activation_layer=nn.ReLU6)
+    channels = int(32 * width)
+    layers: list[nn.Module] = [block(3, channels, stride=1 if stem == "small" else 2)]
+    for plain_out, repeats, first_stride in _MOBILENETV1_STAGES:
+        out = int(plain_out * width)
+        for number in range(repeats):
+            stride = 1 if number else first_stride
+            depthwise = block(channels, channels, stride=stride, groups=channels)
+            layers.append(nn.Sequential(depthwise, block(channels, out, kernel_size=1)))
+            channels = out
+    backbone = nn.Sequential(*layers)
+    for module in backbone.modules():  # as torchvision's MobileNetV2 begins
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out")
+    return backbone
+
+
 def _resnet(name: str, num_features: int) -> Architecture:
     return Architecture(
         backbone=partial(_resnet_backbone, name),
@@ -134,6 +157,16 @@ def _resnet(name: str, num_features: int) -> Architecture:
         classifier="fc",
         last_stage="layer4",
         imagenet=f"ResNet{name.removeprefix('resnet')}_Weights.DEFAULT",
+    )
+
+
+def _mobilenetv1(width: float) -> Architecture:
+    return Architecture(
+        backbone=partial(_mobilenetv1_backbone, width),
+        num_features=int(1024 * width),
+        first_conv="conv_stem",
+        classifier="classifier",
+        last_stage="12",  # the block that brings the feature map to 1/32 of the image
     )
 
 
@@ -155,6 +188,10 @@ ARCHITECTURES: Final[dict[str, Architecture]] = {
     "resnet50": _resnet("resnet50", 2048),
     "resnet101": _resnet("resnet101", 2048),
     "resnet152": _resnet("resnet152", 2048),
+    "mobilenetv1_025": _mobilenetv1(0.25),
+    "mobilenetv1_050": _mobilenetv1(0.5),
+    "mobilenetv1_075": _mobilenetv1(0.75),
+    "mobilenetv1_100": _mobilenetv1(1.0),
     "mobilenetv2_025": _mobilenetv2(0.25),
     "mobilenetv2_035": _mobilenetv2(0.35),
     "mobilenetv2_050": _mobilenetv2(0.5),

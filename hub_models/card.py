@@ -202,7 +202,10 @@ print(model.classify("photo.jpg"))
 ```
 """
     if not config.is_read_by_timm:
-        return f"{ours}\nOnly hub_models reads this folder: other libraries know no such network."
+        stem = f" with the stem `{config.stem}`" if config.stem != "imagenet" else ""
+        return (
+            f"{ours}\nOnly hub_models reads this folder: timm has no `{config.architecture}`{stem}."
+        )
     return f"""{ours}
 timm reads the same folder:
 

@@ -1,4 +1,4 @@
-"""The command line: `hub-models classify | info | profile | export`."""
+"""The command line: `hub-models classify | info | profile | export | push | pull`."""
 
 import argparse
 import contextlib
@@ -12,9 +12,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import shtab
+
 from hub_models import __version__
 from hub_models.errors import CheckpointError, HubModelsError, ImageError
 from hub_models.export_command import add_export
+from hub_models.hub_command import add_pull, add_push
 from hub_models.image import load_image
 from hub_models.profile_command import add_profile
 
@@ -38,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             # Of broken EXIF and of sizes: a picture is read, or the error below says why not.
             warnings.filterwarnings("ignore", module="PIL")
+            warnings.filterwarnings("ignore", "Not enough free disk")  # the error will say so
             code = int(options.run(options))
         sys.stdout.flush()
         return code
@@ -51,7 +55,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="hub-models", description="Classify pictures with models from folders or a model hub."
+        prog="hub-models",
+        description="Classify pictures with models from folders or a model hub. A SOURCE is a "
+        "folder, owner/name on the hub, or owner/name@revision. Every command takes --help, and "
+        "--json for programs.",
+        epilog="""examples:
+  hub-models classify cat.jpg --model owner/resnet18-cats-vs-dogs
+  hub-models info owner/resnet18-cats-vs-dogs
+  hub-models --print-completion bash >> ~/.bash_completion""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"hub-models {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -62,9 +74,10 @@ def _parser() -> argparse.ArgumentParser:
         description="Say what is in pictures, with one model or several side by side.",
         epilog="example: hub-models classify cat.jpg --model owner/resnet18-cats-vs-dogs",
     )
-    classify.add_argument(
+    pictures = classify.add_argument(
         "pictures", nargs="+", metavar="PICTURE", help="JPEG, PNG, WebP, GIF, BMP"
     )
+    pictures.complete = shtab.FILE  # type: ignore[attr-defined]
     classify.add_argument(
         "--model",
         action="append",
@@ -86,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     info.set_defaults(run=_info)
     add_profile(commands, _at_least_one)
     add_export(commands)
+    add_push(commands)
+    add_pull(commands)
+    shtab.add_argument_to(parser, "--print-completion", help="print a shell's completion script")
     return parser
 
 

@@ -1,6 +1,7 @@
 """What a model is, beside its weights: ModelConfig and PreprocessConfig, frozen and checked."""
 
 import math
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,11 @@ INTERPOLATIONS: Final = ("nearest", "bilinear", "bicubic", "lanczos", "box", "ha
 CROP_MODES: Final = ("center", "squash")
 STEMS: Final = ("imagenet", "small")
 MAX_LABELS: Final = 100_000
+MAX_LABEL_CHARS: Final = 200
 MAX_SIDE: Final = 4096  # of resize and crop, in pixels
+# What could hide or forge text where a name is shown: control characters, line separators,
+# overrides of the reading direction (CVE-2021-42574), halves of surrogate pairs.
+UNSAFE_CHARACTER: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 _CLASS_KEYS: Final = ("precision", "recall", "f1", "support")  # of each class in `per_class`
 _MEASURED_KEYS: Final = frozenset({
@@ -59,7 +64,9 @@ class PreprocessConfig:
             raise ConfigError(f"preprocess: std must be above 0, not {self.std}")
 
 
-_ONLY_OURS: Final = frozenset({"mobilenetv2_025"})  # timm has no such width
+_ONLY_OURS: Final = frozenset(  # timm has no such widths
+    {"mobilenetv1_025", "mobilenetv1_050", "mobilenetv1_075", "mobilenetv2_025"}
+)
 
 
 @dataclass(frozen=True)
@@ -110,21 +117,26 @@ class ModelConfig:
 
 
 def check_labels(label_names: tuple[str, ...]) -> None:
-    """Refuse class names that are empty, repeated or too many.
+    """Refuse class names that are empty, repeated, too many, too long or hide something.
 
     Args:
         label_names: Class names in the order of the logits.
 
     Raises:
-        ConfigError: If one is not a non-empty string, or two are equal.
+        ConfigError: If one is no visible text of at most MAX_LABEL_CHARS characters, or two are
+            equal.
     """
     if len(label_names) > MAX_LABELS:
         raise ConfigError(f"label_names: {len(label_names):,} names, the limit is {MAX_LABELS:,}")
     seen: set[str] = set()
     for label in label_names:
-        is_text = isinstance(label, str) and label.encode(errors="ignore").decode() == label
-        if not is_text or not label.strip():
-            raise ConfigError(f"label_names: {label!r} is not a class name")
+        if not isinstance(label, str) or not label.strip() or UNSAFE_CHARACTER.search(label):
+            raise ConfigError(f"label_names: {abbreviated(label)} is not a class name")
+        if len(label) > MAX_LABEL_CHARS:
+            raise ConfigError(
+                f"label_names: {abbreviated(label)} has {len(label):,} characters, "
+                f"the limit is {MAX_LABEL_CHARS}"
+            )
         if label in seen:
             raise ConfigError(f"label_names: {label!r} stands there twice")
         seen.add(label)

@@ -6,7 +6,7 @@ The file's layout is timm's; our own exact fields stand under the key `hub_model
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, cast
 
 from hub_models.config import (
     MAX_LABELS,
@@ -17,6 +17,7 @@ from hub_models.config import (
     check_number,
 )
 from hub_models.errors import ConfigError
+from hub_models.strict_json import parse_json
 
 FORMAT_VERSION: Final = 1
 
@@ -33,7 +34,11 @@ _PRETRAINED_KEYS: Final = frozenset({
     "first_conv", "classifier", "license", "description", "origin_url", "paper_name", "paper_ids",
     "notes",
 })  # fmt: skip
-_MODEL_ARGS_KEYS: Final = frozenset({"drop_rate", "in_chans", "num_classes"})
+# timm writes whatever its factory was called with; of that, these change no answer of ours.
+_MODEL_ARGS_KEYS: Final = frozenset({
+    "drop_rate", "drop_path_rate", "drop_block_rate", "global_pool", "in_chans", "num_classes",
+    "stem",
+})  # fmt: skip
 _OWN_KEYS: Final = frozenset(
     {"format_version", "resize", "crop", "crop_mode", "stem", "origin", "results"}
 )
@@ -47,6 +52,9 @@ def render_config(config: ModelConfig) -> str:
 
     Returns:
         JSON text; the same config always gives the same bytes.
+
+    Raises:
+        ConfigError: If `origin` or `results` hold what `parse_config` would refuse.
     """
     preprocess = config.preprocess
     side = preprocess.crop
@@ -72,7 +80,7 @@ def render_config(config: ModelConfig) -> str:
         "num_features": config.num_features,
         "global_pool": "avg",
         "label_names": list(config.label_names),
-        "model_args": {"drop_rate": config.drop_rate} if config.drop_rate else {},
+        "model_args": _model_args(config),
         "pretrained_cfg": pretrained_cfg,
         "hub_models": {
             "format_version": FORMAT_VERSION,
@@ -85,9 +93,11 @@ def render_config(config: ModelConfig) -> str:
         },
     }
     try:
-        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    except (TypeError, ValueError) as error:
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    except (TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"origin or results hold no plain JSON ({error})") from error
+    parse_json(text)
+    return text
 
 
 def parse_config(text: str | bytes) -> ModelConfig:
@@ -102,12 +112,7 @@ def parse_config(text: str | bytes) -> ModelConfig:
     Raises:
         ConfigError: If it is no JSON object, or a key is unknown, missing or has a wrong value.
     """
-    try:
-        content = json.loads(text, parse_constant=_no_constant)
-        json.dumps(content, ensure_ascii=False).encode()  # refuses half a surrogate pair
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"not valid JSON ({error})") from error
-    top = _mapping(content, "the file", _TOP_KEYS)
+    top = _mapping(parse_json(text), "the file", _TOP_KEYS)
     cfg = _mapping(_required(top, "pretrained_cfg"), "pretrained_cfg", _PRETRAINED_KEYS)
     model_args = {} if top.get("model_args") is None else top["model_args"]
     args = _mapping(model_args, "model_args", _MODEL_ARGS_KEYS)
@@ -115,12 +120,12 @@ def parse_config(text: str | bytes) -> ModelConfig:
     version = own.get("format_version", FORMAT_VERSION)
     if version != FORMAT_VERSION:
         raise ConfigError(
-            f"hub_models.format_version is {version!r}, this release reads "
+            f"hub_models.format_version is {abbreviated(version)}, this release reads "
             f"{FORMAT_VERSION}: a newer hub-models is needed"
         )
     if args.get("in_chans", 3) != 3:
         raise ConfigError("model_args.in_chans must be 3")
-    if top.get("global_pool", "avg") != "avg":
+    if not top.get("global_pool", "avg") == args.get("global_pool", "avg") == "avg":
         raise ConfigError("global_pool must be 'avg'")
     origin = _mapping(own.get("origin", {}), "hub_models.origin")
     results = _mapping(own.get("results", {}), "hub_models.results")
@@ -132,10 +137,19 @@ def parse_config(text: str | bytes) -> ModelConfig:
         classifier=_string(cfg, "classifier", "pretrained_cfg."),
         preprocess=_preprocess(cfg, own),
         drop_rate=check_number(args.get("drop_rate", 0.0), "model_args.drop_rate"),
-        stem=own.get("stem", "imagenet"),
+        stem=own.get("stem", args.get("stem", "imagenet")),
         origin=origin,
         results={k: _mapping(v, f"hub_models.results.{k}") for k, v in results.items()},
     )
+
+
+def _model_args(config: ModelConfig) -> dict[str, Any]:
+    args: dict[str, Any] = {"drop_rate": config.drop_rate} if config.drop_rate else {}
+    if config.stem != "imagenet":
+        # timm's models take no such argument, so both refuse the folder. Without it they
+        # would load a MobileNetV2, whose shapes are the same, and answer wrong.
+        args["stem"] = config.stem
+    return args
 
 
 def _crop_pct(preprocess: PreprocessConfig) -> float:
@@ -162,8 +176,8 @@ def _preprocess(cfg: Mapping[str, Any], own: Mapping[str, Any]) -> PreprocessCon
     for key, theirs in (("resize", resize), ("crop", crop), ("crop_mode", crop_mode)):
         if own.get(key, theirs) != theirs:
             raise ConfigError(
-                f"hub_models.{key} is {own[key]!r}, pretrained_cfg says {theirs!r}: "
-                "timm and hub_models would see different pixels"
+                f"hub_models.{key} is {abbreviated(own[key])}, pretrained_cfg says "
+                f"{abbreviated(theirs)}: timm and hub_models would see different pixels"
             )
     return PreprocessConfig(
         resize=resize,
@@ -186,6 +200,8 @@ def _label_names(
     names = top.get("label_names", cfg.get("label_names"))
     if names is None:
         return tuple(f"LABEL_{i}" for i in range(count))
+    if isinstance(names, dict) and names.keys() == {str(i) for i in range(count)}:
+        return tuple(names[str(i)] for i in range(count))  # timm takes a mapping too
     if not isinstance(names, list):
         raise ConfigError(f"label_names must be a list, not {abbreviated(names)}")
     if len(names) != count:
@@ -236,7 +252,3 @@ def _input_side(size: object) -> int:
         case [3, int(side), int(width)] if side == width and side is not True and side <= MAX_SIDE:
             return side
     raise ConfigError(f"pretrained_cfg.input_size must be [3, side, side], not {abbreviated(size)}")
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

@@ -12,31 +12,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import httpx2
-import huggingface_hub
 import safetensors.torch
-from huggingface_hub import errors as hub_errors
 from torch import Tensor
 
 from hub_models.card import is_rendered, render_card
 from hub_models.config import ModelConfig
 from hub_models.config_json import parse_config, render_config
 from hub_models.errors import CheckpointError, ConfigError, named
+from hub_models.fetch import WHY_NO_PICKLE, Access, fetch_files, fetch_if_there, resolve_commit
 
 CONFIG_FILE: Final = "config.json"
 WEIGHTS_FILE: Final = "model.safetensors"
 CARD_FILE: Final = "README.md"
 RESULTS_FILE: Final = "results.json"
+FILES: Final = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, RESULTS_FILE)
 MAX_CONFIG_BYTES: Final = 16 * 2**20
 _REPO_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", re.ASCII)
-# The client's errors share no base: no connection at all is an HTTPError, most are OSErrors.
-_HUB_ERRORS: Final = (
-    httpx2.HTTPError,
-    OSError,
-    hub_errors.HFValidationError,
-    hub_errors.RevisionResolutionError,
-)
-_WHY_NO_PICKLE: Final = "only safetensors are read: loading a pickle can run any code"
 
 
 @dataclass(frozen=True)
@@ -59,11 +50,12 @@ def resolve(
     token: str | bool | None = None,
     cache_dir: str | Path | None = None,
     local_files_only: bool = False,
+    force_download: bool = False,
 ) -> Resolved:
     """Find the folder behind a source, fetching it from the hub if it is a repo_id.
 
     The revision is resolved to a commit once, and both files are fetched at that commit, so a push
-    in between cannot mix two versions. A cached commit needs no request for its files.
+    in between cannot mix two versions. A cached commit needs no request.
 
     Args:
         source: A folder, or "owner/name", or "owner/name@revision".
@@ -71,12 +63,14 @@ def resolve(
         token: As in huggingface_hub.
         cache_dir: As in huggingface_hub.
         local_files_only: Use the cache alone.
+        force_download: Fetch again what the cache holds.
 
     Returns:
         The folder and its commit.
 
     Raises:
-        ConfigError: If a revision is given for a folder, or twice.
+        ConfigError: If a revision is given for a folder, or twice, or if the hub is to be asked
+            and not to be asked.
         CheckpointError: If `source` is neither a folder nor a name a hub could have, or the hub
             lacks it, refuses, or cannot be reached; the client's own error is its cause.
     """
@@ -90,25 +84,41 @@ def resolve(
         raise ConfigError(f"{source}: a second revision, {revision!r}, was given beside it")
     if not _REPO_ID.fullmatch(repo_id):
         raise CheckpointError(f"{source}: no such folder, and not a name like owner/name either")
-    api = huggingface_hub.HfApi(token=token, library_name="hub_models")
-    try:
-        commit = api.resolve_revision(
-            repo_id,
-            revision=revision or named or None,
-            cache_dir=cache_dir,
-            local_files_only=local_files_only,
-        ).resolved
-        for filename in (CONFIG_FILE, WEIGHTS_FILE):
-            path = api.hf_hub_download(
-                repo_id,
-                filename,
-                revision=commit,
-                cache_dir=cache_dir,
-                local_files_only=local_files_only,
-            )
-    except _HUB_ERRORS as error:
-        raise CheckpointError(_hub_sentence(str(source), error)) from error
-    return Resolved(Path(path).parent, commit)
+    access = Access(token, cache_dir, local_files_only, force_download)
+    commit = resolve_commit(repo_id, revision or named or None, access)
+    return Resolved(fetch_files(repo_id, commit, (CONFIG_FILE, WEIGHTS_FILE), access), commit)
+
+
+def pull(source: str | Path, to: Path | None = None) -> Resolved:
+    """Fetch a whole checkpoint folder: config, weights, and the card and results it has.
+
+    Args:
+        source: As `resolve` takes it.
+        to: Where to put a copy, new or empty; it stays in the cache if None.
+
+    Returns:
+        The folder and its commit.
+
+    Raises:
+        ConfigError: As `resolve`.
+        CheckpointError: As `resolve`; or if `to` holds something, or cannot be written.
+    """
+    found = resolve(source)
+    if found.revision:
+        repo_id = str(source).partition("@")[0]
+        for name in (CARD_FILE, RESULTS_FILE):
+            fetch_if_there(repo_id, found.revision, name)
+    if to is None:
+        return found
+    if to.exists() and not (to.is_dir() and not any(to.iterdir())):
+        raise CheckpointError(f"{to}: not an empty folder; name one that is new")
+    files = {
+        name: (found.folder / name).read_bytes()
+        for name in FILES
+        if (found.folder / name).is_file()
+    }
+    _write_files(to, files)
+    return Resolved(to, found.revision)
 
 
 def read_config(folder: Path) -> ModelConfig:
@@ -149,7 +159,7 @@ def weights_path(folder: Path) -> Path:
     if path.is_file():
         return path
     pickles = sorted(p.name for p in folder.iterdir() if p.suffix in {".bin", ".pth", ".pt"})
-    found = f", only {pickles[0]}; {_WHY_NO_PICKLE}" if pickles else ""
+    found = f", only {pickles[0]}; {WHY_NO_PICKLE}" if pickles else ""
     raise CheckpointError(f"{folder}: no {WEIGHTS_FILE} in this folder{found}")
 
 
@@ -216,25 +226,3 @@ def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
         os.close(directory)
     except OSError as error:
         raise CheckpointError(f"{folder}: cannot be written ({error})") from error
-
-
-def _hub_sentence(source: str, error: Exception) -> str:
-    match error:
-        case hub_errors.GatedRepoError():
-            return f"{source}: access must be asked for on the hub first, or a token given"
-        case hub_errors.RepositoryNotFoundError():
-            return f"{source}: no such folder, and no such repository on the hub (or it is private)"
-        case hub_errors.RevisionNotFoundError():
-            return f"{source}: the repository has no such revision"
-        case hub_errors.RemoteEntryNotFoundError():
-            return f"{source}: {CONFIG_FILE} or {WEIGHTS_FILE} is missing there; {_WHY_NO_PICKLE}"
-        case hub_errors.HfHubHTTPError():
-            return f"{source}: the hub refused ({_first_line(error)})"
-        case hub_errors.HFValidationError():
-            return f"{source}: no such folder, and not a name a hub takes ({_first_line(error)})"
-        case _:
-            return f"{source}: no such folder, and the hub cannot be reached ({_first_line(error)})"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0] or type(error).__name__

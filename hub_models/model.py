@@ -1,6 +1,7 @@
 """ImageClassifier: a backbone, global average pooling and one linear head, with its config."""
 
 import contextlib
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,15 @@ from torch import Tensor, nn
 
 from hub_models import hub
 from hub_models.architectures import Architecture, find_architecture, imagenet_weights
-from hub_models.config import ModelConfig, PreprocessConfig, check_labels
+from hub_models.config import ModelConfig, PreprocessConfig, abbreviated, check_labels
+from hub_models.destination import Destination
 from hub_models.errors import ConfigError, named
 from hub_models.image import load_image, to_rgb
 from hub_models.prediction import Prediction, rank
 from hub_models.preprocess import preprocess
-from hub_models.weights import LoadReport, disk_names, fit, read_tensors, torchvision_names
+from hub_models.publish import Pushed, push
+from hub_models.tensor_file import read_tensors
+from hub_models.weights import LoadReport, disk_names, fit, torchvision_names
 
 ImageSource = str | Path | bytes | Image.Image
 FREEZE_MODES: Final = ("head", "last_stage", "none")
@@ -95,7 +99,7 @@ class ImageClassifier(nn.Module):
         return cls._with_backbone_of(config, weights, preprocess)
 
     @classmethod
-    def from_pretrained(
+    def from_pretrained(  # noqa: PLR0913  # what users of from_pretrained elsewhere expect
         cls,
         source: str | Path,
         *,
@@ -103,6 +107,11 @@ class ImageClassifier(nn.Module):
         token: str | bool | None = None,
         cache_dir: str | Path | None = None,
         local_files_only: bool = False,
+        force_download: bool = False,
+        dtype: torch.dtype | None = None,
+        device: str | torch.device | None = None,
+        label_names: Sequence[str] | None = None,
+        ignore_mismatched_head: bool = False,
     ) -> Self:
         """Load a published classifier.
 
@@ -112,12 +121,19 @@ class ImageClassifier(nn.Module):
             token: As in huggingface_hub.
             cache_dir: As in huggingface_hub.
             local_files_only: Use the cache alone.
+            force_download: Fetch again what the cache holds.
+            dtype: Of the weights in memory, such as torch.bfloat16; float32 if None.
+            device: Where they go, such as "cuda"; the CPU if None.
+            label_names: Other names for the classes, in the order of the logits.
+            ignore_mismatched_head: Where `label_names` are other classes than the checkpoint's,
+                put a fresh head for them in the place of its own.
 
         Returns:
             The classifier in evaluation mode; `report` names every weight.
 
         Raises:
-            ConfigError: If config.json is missing or wrong.
+            ConfigError: If config.json is missing or wrong, `label_names` are not as many as the
+                checkpoint has, or arguments exclude each other.
             CheckpointError: If the source cannot be found, or a weight is missing, left over or of
                 another shape.
         """
@@ -127,8 +143,13 @@ class ImageClassifier(nn.Module):
             token=token,
             cache_dir=cache_dir,
             local_files_only=local_files_only,
+            force_download=force_download,
         )
         config = hub.read_config(found.folder)
+        if label_names is not None or ignore_mismatched_head:
+            config, new_head = _relabelled(config, source, label_names, ignore_mismatched_head)
+        else:
+            new_head = False
         if not config.label_names:
             raise ConfigError(
                 f"{source}: a backbone without a head (num_classes 0); "
@@ -136,8 +157,12 @@ class ImageClassifier(nn.Module):
             )
         with named(found.folder / hub.CONFIG_FILE), torch.device("meta"):
             model = cls(config)
-        model._load(found.folder)
+        if new_head:
+            model.head = nn.Linear(config.num_features, len(config.label_names))
+            _initialise_head(model.head)
+        model._load(found.folder, new_head=new_head)
         model.revision = found.revision
+        _place(model, dtype, device)
         return model.eval()
 
     def save_pretrained(self, folder: str | Path) -> None:
@@ -151,8 +176,49 @@ class ImageClassifier(nn.Module):
         """
         state = self.state_dict()
         names = disk_names(self.config.architecture, list(state))
-        tensors = {names[name]: tensor.detach().cpu() for name, tensor in state.items()}
+        tensors = {  # float32, whatever they are here: readers differ on half precision
+            names[name]: (tensor.float() if tensor.is_floating_point() else tensor).detach().cpu()
+            for name, tensor in state.items()
+        }
         hub.write_folder(Path(folder), self.config, tensors)
+
+    def push_to_hub(  # noqa: PLR0913  # what users of push_to_hub elsewhere expect
+        self,
+        repo_id: str,
+        *,
+        private: bool = False,
+        revision: str | None = None,
+        create_pr: bool = False,
+        commit_message: str | None = None,
+        token: str | bool | None = None,
+        dry_run: bool = False,
+    ) -> Pushed:
+        """Publish the classifier in one commit; the repository and the branch are made if missing.
+
+        A README.md that somebody wrote on the hub is kept: metadata it lacks and the measured
+        results are merged in.
+
+        Args:
+            repo_id: "owner/name".
+            private: Make a new repository private; refuse one that is public.
+            revision: Branch; the default branch if None.
+            create_pr: Open a pull request instead of changing the branch.
+            commit_message: First line of the commit.
+            token: As in huggingface_hub.
+            dry_run: Only say which files would change; nothing is written.
+
+        Returns:
+            What was done, with `commit_url`.
+
+        Raises:
+            ConfigError: If arguments exclude each other.
+            CheckpointError: If a weight is NaN or infinite, or the hub refuses or cannot be
+                reached.
+        """
+        destination = Destination(repo_id, private, revision, create_pr, token)
+        with tempfile.TemporaryDirectory() as aside:
+            self.save_pretrained(aside)
+            return push(Path(aside), destination, message=commit_message, dry_run=dry_run)
 
     def feature_map(self, batch: Tensor) -> Tensor:
         """Compute what the head's global average pooling sees.
@@ -275,7 +341,7 @@ class ImageClassifier(nn.Module):
             for start in range(0, len(images), _BATCH_SIZE):
                 chunk = images[start : start + _BATCH_SIZE]
                 batch = torch.stack([self.pixels(image) for image in chunk])
-                logits = self(batch.to(self.head.weight.device)).float().cpu().numpy()  # (N, C)
+                logits = self(batch.to(self.head.weight)).float().cpu().numpy()  # (N, C)
                 rows += [rank(row, self.config.label_names, top=top) for row in logits]
         return rows
 
@@ -321,6 +387,34 @@ class ImageClassifier(nn.Module):
             self.report = fit(self, tensors, names, new_head=new_head)
 
 
+def _relabelled(
+    config: ModelConfig, source: str | Path, label_names: Sequence[str] | None, new_if_other: bool
+) -> tuple[ModelConfig, bool]:
+    """Give the config with the labels asked for, and whether they need a fresh head."""
+    if label_names is None:
+        raise ConfigError("ignore_mismatched_head needs label_names: what is the fresh head for?")
+    labels = _checked_labels(label_names)
+    if new_if_other and labels != config.label_names:
+        origin = {"start": f"the backbone of {source}"}  # what was measured is not of this head
+        return replace(config, label_names=labels, origin=origin, results={}), True
+    if len(labels) != len(config.label_names):
+        raise ConfigError(
+            f"{source}: {len(labels)} label_names were given, the checkpoint's head has "
+            f"{len(config.label_names)}; ignore_mismatched_head=True puts a fresh head there"
+        )
+    return replace(config, label_names=labels), False
+
+
+def _place(model: nn.Module, dtype: torch.dtype | None, device: str | torch.device | None) -> None:
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise ConfigError(f"dtype must be one such as torch.bfloat16, not {dtype!r}")
+    try:
+        model.to(device=device, dtype=dtype)
+    except (RuntimeError, AssertionError) as error:  # an assertion: PyTorch built without CUDA
+        reason = str(error).split("\n", 1)[0]
+        raise ConfigError(f"device {str(device)!r} cannot be used here ({reason})") from error
+
+
 def _initialise_head(head: nn.Linear) -> None:
     # Small and centred, as torchvision's MobileNetV2: a new head then hardly disturbs the backbone.
     nn.init.normal_(head.weight, std=0.01)
@@ -338,7 +432,7 @@ def _check_against(config: ModelConfig, architecture: Architecture) -> None:
     for key in ("num_features", "first_conv", "classifier"):
         theirs, ours = getattr(config, key), getattr(architecture, key)
         if theirs != ours:
-            raise ConfigError(f"{key} is {theirs!r}; {config.architecture} has {ours!r}")
+            raise ConfigError(f"{key} is {abbreviated(theirs)}; {config.architecture} has {ours!r}")
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from hub_models.errors import ImageError
 
 Pixels = NDArray[np.float32]
 
-_FILTERS: Final = {
+FILTERS: Final = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
@@ -39,8 +39,40 @@ def preprocess(image: Image.Image, config: PreprocessConfig) -> Pixels:
     Raises:
         ImageError: If `image` is not in RGB mode.
     """
-    square = _squash(image, config) if config.crop_mode == "squash" else _centre(image, config)
-    return normalise(square, config.mean, config.std)
+    return normalise(cut_square(image, config), config.mean, config.std)
+
+
+def cut_square(image: Image.Image, config: PreprocessConfig) -> Image.Image:
+    """Resize and crop an image as the model wants it: `preprocess` without its last step.
+
+    Args:
+        image: Upright RGB image.
+        config: Sizes in pixels, filter and crop mode.
+
+    Returns:
+        Image of `config.crop` × `config.crop` pixels.
+    """
+    if config.crop_mode == "squash":
+        return image.resize((config.crop, config.crop), FILTERS[config.interpolation])
+    width, height = scaled(image.size, config.resize)
+    resized = image.resize((width, height), FILTERS[config.interpolation])
+    # round() as torchvision's center_crop: half to even, so the same pixels at every parity.
+    left, top = round((width - config.crop) / 2), round((height - config.crop) / 2)
+    return resized.crop((left, top, left + config.crop, top + config.crop))
+
+
+def scaled(size: tuple[int, int], shorter_side: int) -> tuple[int, int]:
+    """Scale a picture's size, as torchvision's Resize does.
+
+    Args:
+        size: Width and height in pixels.
+        shorter_side: That it is to have, in pixels.
+
+    Returns:
+        Width and height; the longer side rounded down.
+    """
+    width, height = (int(shorter_side * side / min(size)) for side in size)
+    return width, height
 
 
 def normalise(image: Image.Image, mean: Sequence[float], std: Sequence[float]) -> Pixels:
@@ -60,20 +92,18 @@ def normalise(image: Image.Image, mean: Sequence[float], std: Sequence[float]) -
     if image.mode != "RGB":
         raise ImageError(f"an RGB image is needed, not one in mode {image.mode}")
     levels = np.asarray(image).transpose(2, 0, 1).astype(np.float32, order="C")  # 0-255
-    levels /= np.float32(255)
-    levels -= np.asarray(mean, np.float32)[:, None, None]
-    levels /= np.asarray(std, np.float32)[:, None, None]
+    normalise_levels(levels, mean, std)
     return levels  # (3, H, W)
 
 
-def _squash(image: Image.Image, config: PreprocessConfig) -> Image.Image:
-    return image.resize((config.crop, config.crop), _FILTERS[config.interpolation])
+def normalise_levels(levels: Pixels, mean: Sequence[float], std: Sequence[float]) -> None:
+    """Normalise pixels where they are: the arithmetic of `normalise`, of one image or of many.
 
-
-def _centre(image: Image.Image, config: PreprocessConfig) -> Image.Image:
-    shorter = min(image.size)
-    width, height = (int(config.resize * side / shorter) for side in image.size)
-    resized = image.resize((width, height), _FILTERS[config.interpolation])
-    # round() as torchvision's center_crop: half to even, so the same pixels at every parity.
-    left, top = round((width - config.crop) / 2), round((height - config.crop) / 2)
-    return resized.crop((left, top, left + config.crop, top + config.crop))
+    Args:
+        levels: float32 (3, H, W) or (N, 3, H, W), 0 to 255; changed to pixels.
+        mean: Per channel, on the 0-1 scale.
+        std: Per channel, on the 0-1 scale.
+    """
+    levels /= np.float32(255)
+    levels -= np.asarray(mean, np.float32)[:, None, None]
+    levels /= np.asarray(std, np.float32)[:, None, None]

@@ -1,26 +1,28 @@
 """Names of weights in memory and on disk, strict matching, and the report of what was loaded.
 
 On disk the names are timm's. In memory a classifier has `backbone.*` (torchvision's modules) and
-`head.weight`, `head.bias`. The MobileNetV2 table is checked by a test against timm's own model.
+`head.weight`, `head.bias`. The MobileNet tables are checked by a test against timm's own model.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from hub_models.config import abbreviated
 from hub_models.errors import CheckpointError
+from hub_models.tensor_file import is_aligned
 
 Value = TypeVar("Value")
 
 HEAD_NAMES: Final = ("head.weight", "head.bias")
 # A counter that no computation here reads; weights older than PyTorch 0.4.1 lack it.
 _COUNTER: Final = "num_batches_tracked"
-_REPEATS: Final = (1, 2, 3, 4, 3, 3, 1)  # MobileNetV2's blocks per stage, paper table 2
+_FLOATS: Final = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+_V1_REPEATS: Final = (1, 2, 2, 6, 2)  # MobileNetV1's blocks per stage, paper table 1
+_V2_REPEATS: Final = (1, 2, 3, 4, 3, 3, 1)  # MobileNetV2's, paper table 2
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,10 @@ def disk_names(architecture: str, memory_names: list[str]) -> dict[str, str]:
     Returns:
         Name in memory -> name on disk, in the order given.
     """
-    rename = _mobilenetv2_name if architecture.startswith("mobilenetv2") else _resnet_name
+    family = architecture.partition("_")[0]
+    rename = {"mobilenetv1": _mobilenetv1_name, "mobilenetv2": _mobilenetv2_name}.get(
+        family, _resnet_name
+    )
     return {name: rename(name) for name in memory_names}
 
 
@@ -80,31 +85,6 @@ def torchvision_names(architecture: str, memory_names: list[str]) -> dict[str, s
         kind, rest = name.split(".", 1)
         names[name] = prefixes[kind + "."] + rest
     return names
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Name -> tensor; floating ones in float32.
-
-    Raises:
-        CheckpointError: If the file is damaged or no safetensors file.
-    """
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path}: damaged or no safetensors file ({error})") from error
-    # Copied out of the file's map: a map is not aligned as PyTorch's own
-    # memory is, and its kernels then round the last bit of a logit differently.
-    return {
-        n: t.to(torch.float32, copy=True) if t.is_floating_point() else t
-        for n, t in tensors.items()
-    }
 
 
 def match(
@@ -145,7 +125,9 @@ def match(
             )
     extra = sorted(set(found) - set(names.values()))
     if extra:
-        raise CheckpointError(f"weight {extra[0]!r} is not part of the model{_more(extra)}")
+        raise CheckpointError(
+            f"weight {abbreviated(extra[0])} is not part of the model{_more(extra)}"
+        )
     loaded = tuple(names[name] for name in fitted)
     return fitted, LoadReport(loaded, tuple(reinitialised), tuple(missing))
 
@@ -161,7 +143,8 @@ def fit(
 
     Args:
         module: On the meta device it takes the tensors themselves, so that nothing is initialised
-            or copied twice.
+            or copied twice; only those at addresses PyTorch would not have chosen are copied,
+            because its kernels may round them differently there.
         found: The file's tensors, by the file's names.
         names: Name in memory -> name in the file.
         new_head: Leave the head as it is, whatever the file holds.
@@ -179,19 +162,23 @@ def fit(
         for name, tensor in state.items()
         if name not in fitted
     }
-    module.load_state_dict(fitted | kept, assign=any(t.is_meta for t in state.values()))
+    takes_over = any(tensor.is_meta for tensor in state.values())
+    if takes_over:
+        fitted = {n: t if is_aligned(t) else t.clone() for n, t in fitted.items()}
+    module.load_state_dict(fitted | kept, assign=takes_over)
     return report
 
 
 def _same_shape(name: str, found: Tensor, expected: Tensor) -> Tensor:
     if found.shape != expected.shape:
+        shape = abbreviated(tuple(found.shape))
         raise CheckpointError(
-            f"weight {name!r} has shape {tuple(found.shape)}, "
-            f"the model needs {tuple(expected.shape)}"
+            f"weight {name!r} has shape {shape}, the model needs {tuple(expected.shape)}"
         )
-    if found.is_floating_point() != expected.is_floating_point():
+    fitting = _FLOATS if expected.is_floating_point() else (torch.int64,)
+    if found.dtype not in fitting:
         raise CheckpointError(f"weight {name!r} is {found.dtype}, the model needs {expected.dtype}")
-    return found if found.dtype == expected.dtype else found.to(expected.dtype)
+    return found.to(expected.dtype)
 
 
 def _others(
@@ -210,6 +197,18 @@ def _resnet_name(name: str) -> str:
     return f"fc.{rest}" if kind == "head" else rest
 
 
+def _mobilenetv1_name(name: str) -> str:
+    kind, rest = name.split(".", 1)
+    if kind == "head":
+        return f"classifier.{rest}"
+    parts = rest.split(".")
+    index = int(parts[0])
+    if index == 0:
+        return ".".join(["conv_stem" if parts[1] == "0" else "bn1", parts[2]])
+    layer = {"0.0": "conv_dw", "0.1": "bn1", "1.0": "conv_pw", "1.1": "bn2"}[".".join(parts[1:3])]
+    return f"blocks.{_stage_and_block(index, _V1_REPEATS)}.{layer}.{parts[3]}"
+
+
 def _mobilenetv2_name(name: str) -> str:
     kind, rest = name.split(".", 1)
     if kind == "head":
@@ -220,15 +219,15 @@ def _mobilenetv2_name(name: str) -> str:
         conv, norm = ("conv_stem", "bn1") if index == 0 else ("conv_head", "bn2")
         return ".".join([conv if parts[1] == "0" else norm, *parts[2:]])
     inner, leaf = ".".join(parts[2:-1]), parts[-1]
-    return f"blocks.{_stage_and_block(index)}.{_block_layer(index, inner)}.{leaf}"
+    return f"blocks.{_stage_and_block(index, _V2_REPEATS)}.{_block_layer(index, inner)}.{leaf}"
 
 
-def _stage_and_block(index: int) -> str:
+def _stage_and_block(index: int, repeats: tuple[int, ...]) -> str:
     block = index - 1
-    for stage, repeats in enumerate(_REPEATS):
-        if block < repeats:
+    for stage, blocks in enumerate(repeats):
+        if block < blocks:
             return f"{stage}.{block}"
-        block -= repeats
+        block -= blocks
     raise AssertionError(index)
 
 

@@ -1,20 +1,46 @@
-"""Random views of a training image, ending in the library's own normalisation."""
+"""Random views of a training image: the crop on the image, the rest on the batch.
 
-from collections.abc import Callable
+A view is made in two steps: `take` gives a square of 8-bit levels from an image, `finish` turns a
+batch of squares into pixels, ending in the library's own normalisation.
+"""
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final, Protocol
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms import InterpolationMode, v2
+from torchvision.transforms import v2
 
 from hub_models.config import PreprocessConfig
-from hub_models.preprocess import Pixels, normalise
-from hub_models.preprocess import preprocess as evaluation_pixels
+from hub_models.preprocess import FILTERS, Pixels, cut_square, normalise_levels
 from training.config import Recipe
-from training.sampler import Key, seed_of
+from training.crop import crop_box, draw_sides
+from training.sampler import Key
 
-Transform = Callable[[Image.Image, Key], Pixels]
+Square = NDArray[np.uint8]  # (3, S, S), levels from 0 to 255
 Mix = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+_TAKE, _FINISH = 1, 2  # the two steps draw from generators of their own
+# Images finished at once: as many as stay in a core's cache while they are changed several times.
+_CHUNK: Final = 8
+_GREY: Final = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's mode L
+_ERASED_SHARES, _ERASED_RATIOS = (0.02, 0.33), (0.3, 3.3)  # arXiv:1708.04896
+
+
+class View(Protocol):
+    """What makes pixels of an image, in two steps."""
+
+    def take(self, image: Image.Image, key: Key) -> Square:
+        """Cut a square from an upright RGB image; key: (epoch, index)."""
+        ...
+
+    def finish(self, squares: Square, keys: Sequence[Key]) -> Pixels:
+        """Turn squares (N, 3, S, S) into normalised pixels, float32 (N, 3, S, S)."""
+        ...
 
 
 class RandomView:
@@ -27,52 +53,126 @@ class RandomView:
 
     def __init__(self, recipe: Recipe, preprocess: PreprocessConfig) -> None:
         self.recipe = recipe
-        self.mean, self.std = preprocess.mean, preprocess.std
-        self.views = {
-            size: v2.Compose([*_crop(recipe, size), *_changes(recipe)])
-            for size in {recipe.size_in(epoch) for epoch in range(recipe.epochs)}
-        }
-        self.erase = v2.RandomErasing(recipe.random_erasing) if recipe.random_erasing else None
+        self.preprocess = replace(
+            preprocess, interpolation=recipe.interpolation, crop_mode="center"
+        )
+        self.rand_augment = v2.RandAugment(num_ops=2, magnitude=recipe.rand_augment)
 
-    def __call__(self, image: Image.Image, key: Key) -> Pixels:
-        """Make one view.
+    def take(self, image: Image.Image, key: Key) -> Square:
+        """Cut the view's square: crop, rotation and RandAugment.
 
         Args:
             image: Upright RGB image.
             key: (epoch, index).
 
         Returns:
-            float32 (3, S, S), S the recipe's size in that epoch.
+            uint8 (3, S, S), S the recipe's size in that epoch.
         """
-        with torch.random.fork_rng(devices=[]):
-            view_number = key[0] % self.recipe.views if self.recipe.views else key[0]
-            torch.manual_seed(seed_of(self.recipe.seed, view_number, key[1]))
-            view = self.views[self.recipe.size_in(key[0])](image)
-            pixels = normalise(view, self.mean, self.std)
-            return pixels if self.erase is None else self.erase(torch.from_numpy(pixels)).numpy()
+        recipe, generator = self.recipe, self._generator(key, _TAKE)
+        size = recipe.size_in(key[0])
+        if recipe.crop == "center":
+            resize = int(size / recipe.crop_pct)
+            square = cut_square(image, replace(self.preprocess, resize=resize, crop=size))
+        else:
+            box = crop_box(recipe, size, image.size, generator)
+            square = image.resize((size, size), FILTERS[recipe.interpolation], box=box)
+        if recipe.rotation:
+            angle = generator.uniform(-recipe.rotation, recipe.rotation)
+            square = square.rotate(angle, Image.Resampling.BILINEAR)
+        if recipe.rand_augment:  # torchvision's draws from torch's own generator
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(int(generator.integers(2**63)))
+                square = self.rand_augment(square)
+        return _levels(square)
+
+    def finish(self, squares: Square, keys: Sequence[Key]) -> Pixels:
+        """Flip, change colours, normalise and erase, each image as its own key wants.
+
+        Args:
+            squares: uint8 (N, 3, S, S).
+            keys: (epoch, index) of each.
+
+        Returns:
+            float32 (N, 3, S, S).
+        """
+        recipe = self.recipe
+        generators = [self._generator(key, _FINISH) for key in keys]
+        draws = np.stack([generator.random(5) for generator in generators])  # (N, 5)
+        flipped, erased = draws[:, 0] < recipe.flip, draws[:, 1] < recipe.random_erasing
+        factors = (1 + recipe.colour_jitter * (2 * draws[:, 2:] - 1)).astype(np.float32)
+        pixels = np.empty(squares.shape, np.float32)
+        for start in range(0, len(keys), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            chunk, levels = squares[part], pixels[part]
+            levels[...] = np.where(flipped[part, None, None, None], chunk[..., ::-1], chunk)
+            if recipe.colour_jitter:
+                _change_colours(levels, chunk, factors[part])
+            normalise_levels(levels, self.preprocess.mean, self.preprocess.std)
+        for number in np.flatnonzero(erased):
+            _erase(pixels[number], generators[number])
+        return pixels
+
+    def _generator(self, key: Key, step: int) -> np.random.Generator:
+        epoch, index = key
+        view = epoch % self.recipe.views if self.recipe.views else epoch
+        return np.random.default_rng((step, self.recipe.seed, view, index))
 
 
-class CentreView:
+class StoredView:
+    """The whole image as it is, normalised: for one that was cut before.
+
+    Args:
+        preprocess: Its mean and std.
+    """
+
+    def __init__(self, preprocess: PreprocessConfig) -> None:
+        self.preprocess = preprocess
+
+    def take(self, image: Image.Image, key: Key) -> Square:
+        """Give the image's levels.
+
+        Args:
+            image: Square RGB image of S px.
+            key: Not used.
+
+        Returns:
+            uint8 (3, S, S).
+        """
+        return _levels(image)
+
+    def finish(self, squares: Square, keys: Sequence[Key]) -> Pixels:
+        """Normalise.
+
+        Args:
+            squares: uint8 (N, 3, S, S).
+            keys: Not used.
+
+        Returns:
+            float32 (N, 3, S, S).
+        """
+        pixels = squares.astype(np.float32)
+        normalise_levels(pixels, self.preprocess.mean, self.preprocess.std)
+        return pixels
+
+
+class CentreView(StoredView):
     """The evaluation view: the library's `preprocess`, whatever the key.
 
     Args:
         preprocess: Of the model.
     """
 
-    def __init__(self, preprocess: PreprocessConfig) -> None:
-        self.preprocess = preprocess
-
-    def __call__(self, image: Image.Image, key: Key) -> Pixels:
-        """Make the view.
+    def take(self, image: Image.Image, key: Key) -> Square:
+        """Cut the square that the library cuts.
 
         Args:
             image: Upright RGB image.
             key: Not used.
 
         Returns:
-            float32 (3, S, S).
+            uint8 (3, S, S).
         """
-        return evaluation_pixels(image, self.preprocess)
+        return super().take(cut_square(image, self.preprocess), key)
 
 
 def make_mix(recipe: Recipe, num_classes: int) -> Mix | None:
@@ -99,31 +199,35 @@ def make_mix(recipe: Recipe, num_classes: int) -> Mix | None:
     return either
 
 
-def _crop(recipe: Recipe, size: int) -> list[v2.Transform]:
-    interpolation = InterpolationMode(recipe.interpolation)
-    if recipe.crop == "random_resized":
-        return [
-            v2.RandomResizedCrop(
-                size,
-                scale=(recipe.crop_scale_min, 1.0),
-                ratio=(1 / recipe.crop_ratio_max, recipe.crop_ratio_max),
-                interpolation=interpolation,
-            )
-        ]
-    shorter = [int(size / recipe.crop_pct)]
-    if recipe.random_sizes:  # given for image_size; smaller in the early, smaller epochs
-        shorter = [side * size // recipe.image_size for side in recipe.random_sizes]
-    resize = v2.RandomShortestSize(shorter, interpolation=interpolation)
-    return [resize, v2.RandomCrop(size) if recipe.crop == "random" else v2.CenterCrop(size)]
+def _levels(square: Image.Image) -> Square:
+    return np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))
 
 
-def _changes(recipe: Recipe) -> list[v2.Transform]:
-    strength = recipe.colour_jitter
-    changes: list[v2.Transform] = [v2.RandomHorizontalFlip(recipe.flip)]
-    if recipe.rotation:
-        changes.append(v2.RandomRotation(recipe.rotation, InterpolationMode.BILINEAR))
-    if recipe.rand_augment:
-        changes.append(v2.RandAugment(num_ops=2, magnitude=recipe.rand_augment))
-    if strength:
-        changes.append(v2.ColorJitter(strength, strength, strength))
-    return changes
+def _change_colours(levels: Pixels, squares: Square, factors: NDArray[np.float32]) -> None:
+    """Change brightness b, contrast c and saturation s of levels (N, 3, S, S) where they are.
+
+    All three are linear: x becomes bcs·x + bc(1-s)·grey(x) + b(1-c)·mean grey, in any order, so
+    values are cut off at 0 and 255 once, not after each as torchvision's ColorJitter does.
+    """
+    brightness, contrast, saturation = factors.T[:, :, None, None, None]  # (N, 1, 1, 1) each
+    sums = squares.sum(axis=(2, 3), dtype=np.uint32)  # (N, 3); whole numbers: exact in any order
+    mean_grey = (sums * _GREY).sum(axis=1, dtype=np.float32) / np.float32(squares[0, 0].size)
+    mean_grey = mean_grey[:, None, None, None]
+    grey = levels[:, :1] * _GREY[0]
+    grey += levels[:, 1:2] * _GREY[1]
+    grey += levels[:, 2:] * _GREY[2]
+    grey *= brightness * contrast * (1 - saturation)
+    grey += brightness * (1 - contrast) * mean_grey
+    levels *= brightness * contrast * saturation
+    levels += grey
+    np.clip(levels, 0, 255, out=levels)
+
+
+def _erase(pixels: Pixels, generator: np.random.Generator) -> None:
+    """Set a random rectangle of (3, S, S) to the mean colour, which is 0 when normalised."""
+    side = pixels.shape[-1]
+    sides = draw_sides((side, side), _ERASED_SHARES, _ERASED_RATIOS, generator)
+    if sides is not None:
+        width, height = (max(1, round(length)) for length in sides)
+        left, top = generator.integers((side - width + 1, side - height + 1))
+        pixels[:, top : top + height, left : left + width] = 0

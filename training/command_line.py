@@ -4,7 +4,8 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import fields
 
-from training.config import CHOICES, Recipe
+from training.config import Recipe
+from training.recipe_rules import CHOICES
 
 # What a card replaces by a word: places on the machine of whoever trained.
 _PLACES = ("--data", "--out", "--weights", "--teacher")
@@ -20,7 +21,8 @@ def recipe_arguments(parser: argparse.ArgumentParser) -> None:
     for field in fields(Recipe):
         kind = type(field.default)
         parser.add_argument(
-            f"--{field.name}",
+            *dict.fromkeys((f"--{field.name}", f"--{field.name.replace('_', '-')}")),
+            dest=field.name,
             type=kinds.get(kind, kind),
             default=argparse.SUPPRESS,
             metavar="VALUE",

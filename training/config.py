@@ -9,23 +9,11 @@ from typing import Any, Final
 
 import tomli_w
 
-from hub_models.config import INTERPOLATIONS, STEMS, PreprocessConfig
+from hub_models.config import PreprocessConfig
+from hub_models.destination import Destination
 from hub_models.errors import ConfigError, named
-from hub_models.model import FREEZE_MODES
-from training.sampler import MIN_IMAGES
-from training.tracker import TRACKERS
+from training.recipe_rules import broken_rules
 
-CHOICES: Final = {
-    "stem": STEMS,
-    "freeze": FREEZE_MODES,
-    "interpolation": INTERPOLATIONS,
-    "crop": ("random_resized", "random", "center"),
-    "optimizer": ("adam", "adamw", "sgd", "rmsprop"),
-    "schedule": ("cosine", "step", "one_cycle", "plateau", "constant"),
-    "class_weights": ("none", "balanced"),
-    "normalisation": ("weights", "measured"),
-    "tracker": TRACKERS,
-}
 _AUGMENTATION: Final = (
     "image_size",
     "crop_pct",
@@ -41,46 +29,6 @@ _AUGMENTATION: Final = (
     "random_erasing",
     "seed",
 )
-_RANGES: Final = {
-    "validation_fraction": (0.001, 0.9),
-    "workers": (0, 256),
-    "steps_per_epoch": (0, 1_000_000_000),
-    "shuffle_buffer": (1, 10_000_000),
-    "image_size": (8, 4096),
-    "eval_size": (0, 4096),
-    "image_size_start": (0, 4096),
-    "crop_pct": (0.1, 1),
-    "views": (0, 1000),
-    "crop_scale_min": (0.01, 1),
-    "crop_ratio_max": (1, 10),
-    "flip": (0, 1),
-    "rotation": (0, 180),
-    "colour_jitter": (0, 1),
-    "rand_augment": (0, 30),
-    "random_erasing": (0, 1),
-    "mixup": (0, 100),
-    "cutmix": (0, 100),
-    "learning_rate": (0, 100),
-    "head_learning_rate": (0, 100),
-    "weight_decay": (0, 10),
-    "momentum": (0, 0.9999),
-    "clip_norm": (0, 1e9),
-    "epochs": (1, 100_000),
-    "batch_size": (1, 1_000_000),
-    "micro_batches": (1, 10_000),
-    "warmup_epochs": (0, 100_000),
-    "eta_min": (0, 100),
-    "step_size": (0.001, 100_000),
-    "gamma": (0.0001, 1),
-    "patience": (0, 100_000),
-    "early_stopping": (0, 100_000),
-    "freeze_epochs": (0, 100_000),
-    "label_smoothing": (0, 0.9999),
-    "ema_decay": (0, 0.999999),
-    "average_best": (0, 100),
-    "save_every": (0, 1_000_000_000),
-    "seed": (0, 2**31 - 1),
-}
 
 
 @dataclass(frozen=True)
@@ -100,6 +48,7 @@ class Recipe:
     streaming: bool = False  # training pictures are read as they arrive, never stored
     steps_per_epoch: int = 0  # streaming: optimiser steps until the next evaluation
     shuffle_buffer: int = 1000  # streaming: pictures among which the next is drawn
+    pixel_cache_gib: float = 0.0  # decode and resize once into files of up to so many GiB; 0: off
 
     architecture: str = "resnet18"
     weights: str = "imagenet"  # "imagenet", "none", a folder or a repo_id
@@ -151,8 +100,18 @@ class Recipe:
     seed: int = 0
     compile: bool = False  # torch.compile: pays off after some hundred steps
     channels_last: bool = False  # memory layout: try it for MobileNet on CPUs
+    profile: bool = False  # say what share of a step is data, forward, backward and update
     save_every: int = 200  # optimiser steps between two states to resume from; 0: epochs only
     tracker: str = "tensorboard"  # any that Accelerate knows; empty: metrics.jsonl alone
+
+    push_to: str = ""  # repo_id to publish the checkpoint at when the run is done; empty: nowhere
+
+    teacher: str = ""  # folder or repo_id, one of ours or any that timm reads; empty: none
+    teacher_view: str = "centre"  # computed once; "student": it sees the batch itself, and costs
+    teacher_size: int = 0  # side it sees, px; 0: its own with "centre", else that of the batch
+    teacher_weight: float = 0.5  # share of its soft targets in the loss; the labels have the rest
+    teacher_temperature: float = 4.0  # softens both its answers and the student's
+    hint_weight: float = 0.0  # of the distance to its features, added to the loss; 0: off
 
     dataset_name: str = ""  # the rest is for the card; empty: `data`
     start: str = ""  # what the weights started from, in words
@@ -165,92 +124,10 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse values no run could use; the message names the key and what is allowed."""
-        for key, (least, most) in _RANGES.items():
-            value = getattr(self, key)
-            if not least <= value <= most:
-                raise ConfigError(f"{key} must be from {least:g} to {most:g}, not {value}")
-        for key, choices in CHOICES.items():
-            value = getattr(self, key)
-            if value not in choices:
-                raise ConfigError(f"{key} must be one of {', '.join(choices)}, not {value!r}")
-        for is_impossible, sentence in self._combinations():
-            if is_impossible:
-                raise ConfigError(sentence)
-
-    def _combinations(self) -> list[tuple[bool, str]]:
-        """List what cannot be, or cannot be together."""
-        return [
-            (
-                self.freeze != "none" and self.weights == "none",
-                f"freeze = {self.freeze!r} with weights = 'none' would freeze random numbers; "
-                "freeze = 'none' trains the whole network",
-            ),
-            (
-                self.normalisation == "measured" and self.freeze == "head",
-                "normalisation = 'measured' needs a backbone that trains: a frozen one expects "
-                "the mean and std of its weights",
-            ),
-            (
-                self.freeze == "none" and self.freeze_epochs > 0,
-                "freeze_epochs needs freeze = 'head' or 'last_stage'",
-            ),
-            (
-                self.freeze_epochs >= self.epochs,
-                "freeze_epochs must be under epochs: nothing would be opened; use 0",
-            ),
-            (0 < self.eval_size < 8, f"eval_size must be 0 or at least 8, not {self.eval_size}"),
-            (
-                self.image_size_start > self.image_size,
-                "image_size_start must be at most image_size",
-            ),
-            (
-                bool(self.random_sizes) and self.crop != "random",
-                "random_sizes needs crop = 'random'",
-            ),
-            (
-                any(size < self.image_size for size in self.random_sizes),
-                "random_sizes must be at least image_size each",
-            ),
-            (
-                self.warmup_epochs >= self.epochs and self.schedule != "constant",
-                "warmup_epochs must be under epochs",
-            ),
-            (
-                self.cache_features and (self.freeze != "head" or self.freeze_epochs > 0),
-                "cache_features needs freeze = 'head' throughout: a backbone that trains has no "
-                "fixed features",
-            ),
-            (
-                self.cache_features and not self.views,
-                "cache_features needs views of at least 1: new views every epoch have no end",
-            ),
-            (
-                self.cache_features and (self.mixup > 0 or self.cutmix > 0),
-                "cache_features mixes no images: mixup and cutmix must be 0",
-            ),
-            (
-                self.views > 0 and self.image_size_start > 0,
-                "views are of one size: image_size_start must be 0",
-            ),
-            (
-                self.streaming != (self.steps_per_epoch > 0),
-                "streaming and steps_per_epoch belong together: a stream does not tell its length",
-            ),
-            (
-                self.streaming and (self.views > 0 or self.split_file != ""),
-                "streaming knows no picture again: views must be 0 and split_file empty",
-            ),
-            (
-                self.streaming
-                and (self.class_weights != "none" or self.normalisation == "measured"),
-                "streaming counts and measures nothing beforehand: class_weights must be 'none', "
-                "normalisation 'weights'",
-            ),
-            (
-                self.batch_size < MIN_IMAGES * self.micro_batches,
-                f"batch_size must be at least {MIN_IMAGES} images per micro-batch",
-            ),
-        ]
+        for sentence in broken_rules(self):
+            raise ConfigError(sentence)
+        if self.push_to:
+            Destination(self.push_to)
 
     def preprocess(self, weights: PreprocessConfig) -> PreprocessConfig:
         """Say what images go through in evaluation.

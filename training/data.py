@@ -3,10 +3,10 @@
 A source is a hub data set id, a data set folder (parquet), or a folder of class folders.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import datasets
 import numpy as np
@@ -17,8 +17,9 @@ from torch.utils.data import Dataset
 
 from hub_models.errors import ConfigError, ImageError
 from hub_models.image import load_image
-from hub_models.preprocess import Pixels
+from training.augment import View
 from training.columns import find_columns, find_label_names, rename_columns
+from training.sampler import Key
 from training.split import Part, cut, read_split
 
 
@@ -198,29 +199,56 @@ def read_tables(source: str, *, streaming: bool = False) -> dict[str, Any]:
     return tables
 
 
+class Images(Protocol):
+    """Pictures that are decoded already."""
+
+    def __getitem__(self, index: int) -> Image.Image:
+        """Give one, upright and RGB."""
+        ...
+
+
 class Pictures(Dataset[tuple[Tensor, int]]):
-    """A split as a torch data set of pixels and targets.
+    """A split as a torch data set of pixels and targets, made a batch at a time.
 
     Args:
         split: With the columns `image` and `target`.
-        transform: Image and a key, (epoch, index), to pixels; the key seeds an augmentation.
+        view: Turns images into pixels; the key, (epoch, index), seeds an augmentation.
+        images: The split's pictures in its order, to be taken instead of decoding them.
     """
 
-    def __init__(
-        self,
-        split: datasets.Dataset,
-        transform: Callable[[Image.Image, tuple[int, int]], Pixels],
-    ) -> None:
+    def __init__(self, split: datasets.Dataset, view: View, images: Images | None = None) -> None:
         self.split = split
-        self.transform = transform
+        self.view = view
+        self.images = images
+        self.targets = split["target"][:]
 
     def __len__(self) -> int:
-        return len(self.split)
+        return len(self.targets)
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int]:
-        row = self.split[key[1]]
-        pixels = self.transform(decode(row["image"]), key)
-        return torch.from_numpy(pixels), row["target"]
+    def __getitem__(self, key: Key) -> tuple[Tensor, int]:
+        pixels, targets = self.__getitems__([key])
+        return pixels[0], int(targets[0])
+
+    def __getitems__(self, keys: Sequence[Key]) -> tuple[Tensor, Tensor]:
+        """Make a batch; torch's loader calls this, and `as_it_is` collates.
+
+        Args:
+            keys: (epoch, index) of each image, all of one epoch.
+
+        Returns:
+            Pixels (N, 3, S, S) and targets (N,).
+        """
+        squares = np.stack([self.view.take(self._image(key[1]), key) for key in keys])
+        pixels = torch.from_numpy(self.view.finish(squares, keys))
+        return pixels, torch.tensor([self.targets[index] for _, index in keys])
+
+    def _image(self, index: int) -> Image.Image:
+        return decode(self.split[index]["image"]) if self.images is None else self.images[index]
+
+
+def as_it_is(batch: Any) -> Any:
+    """Collate what is a batch already: the `collate_fn` of data sets with `__getitems__`."""
+    return batch
 
 
 def decode(cell: dict[str, Any] | None) -> Image.Image:

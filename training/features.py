@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import datasets
 import torch
@@ -20,13 +20,15 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from hub_models.config import ModelConfig
 from hub_models.model import ImageClassifier
-from training.augment import Transform
-from training.data import Pictures
+from training.augment import View
+from training.cache import cache_folder, cache_name
+from training.data import Pictures, as_it_is
 from training.sampler import Key
 
 _BATCH_SIZE: Final = 64
-_FORMAT: Final = "1"  # part of every file's name: changes when the meaning of a file does
+_FORMAT: Final = "2"  # part of every file's name: changes when the meaning of a file does
 
 
 class Features(Dataset[tuple[Tensor, int]]):
@@ -40,14 +42,26 @@ class Features(Dataset[tuple[Tensor, int]]):
     def __init__(self, path: Path, targets: Sequence[int]) -> None:
         with safe_open(path, framework="pt") as file:
             self.values: Tensor = file.get_tensor("features")  # (V, N, K), a map of the file
-        self.targets = targets
+        self.targets = torch.tensor(targets)
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def __getitem__(self, key: Key) -> tuple[Tensor, int]:
-        view, index = key[0] % len(self.values), key[1]
-        return self.values[view, index], self.targets[index]
+        features, targets = self.__getitems__([key])
+        return features[0], int(targets[0])
+
+    def __getitems__(self, keys: Sequence[Key]) -> tuple[Tensor, Tensor]:
+        """Give a batch; torch's loader calls this, and `as_it_is` collates.
+
+        Args:
+            keys: (epoch, index) of each image.
+
+        Returns:
+            Features (N, K) and targets (N,).
+        """
+        epochs, indices = torch.tensor(keys).T
+        return self.values[epochs % len(self.values), indices], self.targets[indices]
 
 
 class Head(nn.Module):
@@ -75,6 +89,23 @@ class Head(nn.Module):
         return logits
 
 
+class Network(Protocol):
+    """What features are made with: an `ImageClassifier`, or a teacher of another library."""
+
+    config: ModelConfig
+    training: bool
+
+    @property
+    def backbone(self) -> nn.Module:
+        """Holds every weight that decides the features."""
+
+    def feature_map(self, batch: Tensor) -> Tensor:
+        """Turn pixels (N, 3, S, S) into features (N, K, h, w), not pooled yet."""
+
+    def train(self, mode: bool = True) -> Any:
+        """Set training mode, or evaluation mode."""
+
+
 @dataclass(frozen=True)
 class FeatureSource:
     """What decides the features of a split.
@@ -82,20 +113,20 @@ class FeatureSource:
     Attributes:
         split: The pictures, with the columns `image` and `target`.
         name: Of the split, for the progress bar.
-        transform: Image and (view, index) to pixels.
-        description: Everything that decides what `transform` does, as plain JSON values.
+        view: Turns images into pixels, by (view, index).
+        description: Everything that decides what `view` does, as plain JSON values.
         views: How many fixed views of each image there are.
     """
 
     split: datasets.Dataset
     name: str
-    transform: Transform
+    view: View
     description: dict[str, Any]
     views: int = 1
 
 
 def cached_features(
-    accelerator: Accelerator, model: ImageClassifier, source: FeatureSource, *, workers: int
+    accelerator: Accelerator, model: Network, source: FeatureSource, *, workers: int
 ) -> Path:
     """Give the file with a split's features, computing them if they are not there.
 
@@ -108,7 +139,7 @@ def cached_features(
     Returns:
         A safetensors file with `features`, float32 (V, N, K).
     """
-    path = cache_folder() / f"{_fingerprint(model, source)}.safetensors"
+    path = cache_folder("features") / f"{_name(model, source)}.safetensors"
     if accelerator.is_main_process and not _is_whole(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(f".{os.getpid()}.writing")
@@ -118,25 +149,18 @@ def cached_features(
     return path
 
 
-def cache_folder() -> Path:
-    """Say where features are cached: HUB_MODELS_CACHE, or the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("HUB_MODELS_CACHE") or Path(base) / "hub_models") / "features"
-
-
 @torch.inference_mode()
-def _compute(
-    device: torch.device, model: ImageClassifier, source: FeatureSource, workers: int
-) -> Tensor:
+def _compute(device: torch.device, model: Network, source: FeatureSource, workers: int) -> Tensor:
     keys = [(view, index) for view in range(source.views) for index in range(len(source.split))]
     batches: DataLoader[Any] = DataLoader(
-        Pictures(source.split, source.transform),
+        Pictures(source.split, source.view),
         batch_size=_BATCH_SIZE,
         sampler=keys,
         num_workers=workers,
+        collate_fn=as_it_is,
     )
     was_training = model.training
-    model.eval()
+    model.train(False)
     rows = [
         model.feature_map(batch.to(device)).mean(dim=(2, 3)).cpu()
         for batch, _ in tqdm(batches, f"features of {source.name}")
@@ -145,7 +169,7 @@ def _compute(
     return torch.cat(rows).view(source.views, len(source.split), -1)
 
 
-def _fingerprint(model: ImageClassifier, source: FeatureSource) -> str:
+def _name(model: Network, source: FeatureSource) -> str:
     digest = hashlib.sha256(f"{_FORMAT} {model.config.architecture} {model.config.stem}".encode())
     for name, tensor in model.backbone.state_dict().items():
         digest.update(name.encode())
@@ -153,16 +177,7 @@ def _fingerprint(model: ImageClassifier, source: FeatureSource) -> str:
     described = {**source.description, "views": source.views}
     digest.update(repr(sorted(described.items())).encode())
     digest.update(repr(asdict(model.config.preprocess)).encode())
-    for row in source.split.select_columns(["image"]):  # undecoded: bytes, or a path
-        digest.update(_identity(row["image"]))
-    return digest.hexdigest()[:32]
-
-
-def _identity(cell: dict[str, Any]) -> bytes:
-    if cell["bytes"] is not None:
-        return hashlib.sha256(cell["bytes"]).digest()
-    status = os.stat(cell["path"])
-    return f"{cell['path']} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}".encode()
+    return cache_name(source.split, digest.digest())
 
 
 def _is_whole(path: Path) -> bool:

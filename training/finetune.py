@@ -36,6 +36,7 @@ from training.metrics import Evaluation
 from training.resume import resumed_recipe
 from training.run_folder import METRICS_FILE, describe_run, make_origin, write_metrics
 from training.state import Progress, load_state, save_state
+from training.step_clock import report_epoch
 from training.stream import stream_data
 from training.tracker import check_tracker, start_tracker
 
@@ -115,6 +116,8 @@ def finetune(recipe: Recipe, command: str, interrupt: Interrupt, *, resume: bool
         f"{out / 'checkpoint'}"
     )
     accelerator.end_training()
+    if recipe.push_to and accelerator.is_main_process:
+        _push(out / "checkpoint", recipe.push_to)
 
 
 class _Run:
@@ -155,6 +158,7 @@ class _Run:
         if training.accelerator.is_main_process:
             write_metrics(self.out, progress.rows)
             print("  ".join(f"{k} {_shown(v)}" for k, v in row.items()), flush=True)
+            report_epoch(training.clock, self.out, progress.epoch)
         training.accelerator.log(_as_scalars(row), step=progress.epoch)
         training.accelerator.wait_for_everyone()
         return not self._is_interrupted()
@@ -286,6 +290,14 @@ def _measure_normalisation(accelerator: Accelerator, data: Data, model: ImageCla
     mean, std = box[0]
     accelerator.print(f"mean {mean}, std {std} of {len(data.splits['train']):,} training pictures")
     model.config = replace(model.config, preprocess=replace(preprocess, mean=mean, std=std))
+
+
+def _push(checkpoint: Path, repo_id: str) -> None:
+    try:
+        print(ImageClassifier.from_pretrained(checkpoint).push_to_hub(repo_id).commit_url)
+    except HubModelsError as error:
+        retry = f"python -m training.publish {checkpoint} {repo_id}"
+        raise type(error)(f"{error}; the run is whole: {retry}") from error
 
 
 def _row(

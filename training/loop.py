@@ -10,21 +10,23 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from hub_models.model import ImageClassifier
-from training.augment import CentreView, Mix, RandomView, make_mix
+from training.augment import Mix, make_mix
+from training.batches import make_batches
 from training.config import Recipe
-from training.data import Data, Pictures
-from training.features import Features, FeatureSource, Head, cached_features
+from training.data import Data
+from training.distill import Lesson, make_lesson
+from training.features import Head
+from training.loss import make_criterion
 from training.metrics import Evaluation
-from training.optimizer import make_average, make_optimizer
-from training.predict import Batches, Rows, evaluate, in_order
+from training.optimizer import make_average, make_optimizer, mean_state
+from training.predict import Batches, evaluate
 from training.sampler import StepSampler, seed_of
 from training.schedule import Schedule
 from training.state import Progress
-from training.stream import StreamedSteps
+from training.step_clock import StepClock
 
 AfterStep = Callable[[Progress], bool]
 
@@ -37,14 +39,17 @@ class Training:
         accelerator: Places, reduces and gathers.
         recipe: Every choice of the run.
         model: The classifier itself.
-        wrapped: The same, as the accelerator runs it.
+        learner: What trains: the classifier, with what a lesson adds, or its head alone.
+        wrapped: The learner, as the accelerator runs it.
         optimizer: Of its parameters.
         schedule: Of the optimiser's learning rates.
         train_batches: Shuffled and augmented: this process's micro-batches.
         sampler: Of those; knows epoch and step.
         validation_batches: In order, each image once.
         criterion: The loss of each image.
+        clock: Measures the parts of each step, where the recipe wants it.
         mix: Mixup or CutMix; None without.
+        lesson: What a teacher adds to the loss; None without.
         average: The moving average of the model; None without.
         best: (accuracy, epoch, weights) of the best epochs, when they are to be averaged.
     """
@@ -52,6 +57,7 @@ class Training:
     accelerator: Accelerator
     recipe: Recipe
     model: ImageClassifier
+    learner: nn.Module
     wrapped: nn.Module
     optimizer: torch.optim.Optimizer
     schedule: Schedule
@@ -59,7 +65,9 @@ class Training:
     sampler: StepSampler
     validation_batches: Batches
     criterion: nn.Module
+    clock: StepClock
     mix: Mix | None = None
+    lesson: Lesson | None = None
     average: AveragedModel | None = None
     best: list[tuple[float, int, dict[str, Tensor]]] = field(default_factory=list)
 
@@ -89,22 +97,28 @@ class Training:
         self._open_if_due(progress.epoch)
         self.sampler.epoch, self.sampler.first_step = progress.epoch, progress.step
         self.wrapped.train()
-        micro_batches = iter(self.train_batches)
+        self.clock.start_epoch()
+        with self.clock.part("data"):
+            micro_batches = iter(self.train_batches)  # starts the workers, the first time
         for step in self._bar(progress):
             # Dropout and mixing depend on the step alone, so no generator's state is to be saved.
             seed = (self.recipe.seed, progress.epoch, step, self.accelerator.process_index)
             torch.manual_seed(seed_of(*seed))
             counts = torch.zeros(3, dtype=torch.float64, device=self.accelerator.device)
             for part in range(self.recipe.micro_batches):
-                batch, targets = next(micro_batches)
+                with self.clock.part("data"):
+                    batch, targets = next(micro_batches)
                 counts += self._backward(batch, targets, step, part)
-            self._update()
+            with self.clock.part("update"):
+                self._update()
             added = self.accelerator.reduce(counts, "sum").tolist()
             progress.totals = [a + b for a, b in zip(progress.totals, added, strict=True)]
             progress.step = step + 1
             if not math.isfinite(added[2]):
                 raise FloatingPointError("the loss is NaN or infinite: lower learning_rate")
-            if after_step(progress) and progress.step < self.sampler.steps:
+            must_stop = after_step(progress)
+            self.clock.end_step()
+            if must_stop and progress.step < self.sampler.steps:
                 return False
         return True
 
@@ -124,32 +138,35 @@ class Training:
 
     def average_of_best(self) -> Evaluation:
         """Give `result` the mean weights of the best epochs, and measure it."""
-        states = [weights for _, _, weights in self.best]
-        mean = {
-            name: torch.stack([s[name] for s in states]).mean(0) if t.is_floating_point() else t
-            for name, t in states[0].items()
-        }
-        self.result.load_state_dict(mean)
+        self.result.load_state_dict(mean_state([weights for _, _, weights in self.best]))
         return self.validate()
 
     def state_dict(self) -> dict[str, Any]:
         """Give what `load_state_dict` continues from."""
         return {
-            "model": self.model.state_dict(),
+            "model": self._trained.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "average": self.average.state_dict() if self.average else None,
+            "lesson": self.lesson.state_dict() if self.lesson else None,
             "best": self.best,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from what `state_dict` gave."""
-        self.model.load_state_dict(state["model"])
+        self._trained.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.best = state["best"]
         if self.average is not None:
             self.average.load_state_dict(state["average"])
+        if self.lesson is not None:
+            self.lesson.load_state_dict(state["lesson"])
+
+    @property
+    def _trained(self) -> nn.Module:
+        """What a state must hold: a backbone whose features are cached never changes."""
+        return self.learner if self.recipe.cache_features else self.model
 
     def _bar(self, progress: Progress) -> Iterable[int]:
         steps = range(progress.step, self.sampler.steps)
@@ -170,19 +187,25 @@ class Training:
             batch = batch.contiguous(memory_format=torch.channels_last)
         is_last = part == self.recipe.micro_batches - 1
         with nullcontext() if is_last else self.accelerator.no_sync(self.wrapped):
-            logits = self.wrapped(batch)
-            losses = self.criterion(logits, targets)  # (N,)
+            with self.clock.part("forward"):
+                outputs = self.wrapped(batch)
+                outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+                losses = self.criterion(outputs[0], targets)  # (N,)
+                if self.lesson is not None:
+                    indices = self.sampler.indices(step, part)
+                    losses = self.lesson.losses(losses, outputs, batch, indices)
             # The mean over the whole step, whoever computes which part: DDP divides by processes.
             share = self.accelerator.num_processes / self.sampler.images_in(step)
-            self.accelerator.backward(losses.sum() * share)
+            with self.clock.part("backward"):
+                self.accelerator.backward(losses.sum() * share)
         answers = targets.argmax(dim=1) if targets.ndim == 2 else targets
-        correct = (logits.detach().argmax(dim=1) == answers).sum()
+        correct = (outputs[0].detach().argmax(dim=1) == answers).sum()
         count = torch.tensor(len(batch), device=device)
         return torch.stack([correct.double(), count.double(), losses.detach().sum().double()])
 
     def _update(self) -> None:
         if self.recipe.clip_norm:
-            self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
+            self.accelerator.clip_grad_norm_(self.learner.parameters(), self.recipe.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.schedule.step()
@@ -195,7 +218,7 @@ class Training:
         if is_open and not all(p.requires_grad for p in self.model.parameters()):
             self.model.freeze("none", batch_norm=recipe.freeze_batch_norm)
             # Wrapped anew: a distributed wrapper has seen only the parameters that trained so far.
-            self.wrapped = self.accelerator.prepare_model(self.model)
+            self.wrapped = self.accelerator.prepare_model(self.learner)
 
 
 def set_up(
@@ -213,99 +236,38 @@ def set_up(
         A training at its first step.
     """
     model.to(accelerator.device)
-    train_batches, sampler = _train_batches(accelerator, recipe, data, model)
-    validation = _rows(accelerator, recipe, data, model, "validation")
-    validation_batches = in_order(
-        validation,
-        batch_size=max(recipe.batch_size // recipe.micro_batches, accelerator.num_processes),
-        workers=0 if recipe.cache_features else recipe.workers,
-    )
+    lesson = make_lesson(accelerator, recipe, data, model)
+    train_batches, sampler, validation_batches = make_batches(accelerator, recipe, data, model)
     if recipe.channels_last:
         model.to(memory_format=torch.channels_last)
-    plain_optimizer = make_optimizer(model, recipe)
+    plain_optimizer = make_optimizer(model, recipe, lesson.projection if lesson else None)
     schedule = Schedule(plain_optimizer, recipe, sampler.steps)
     average = make_average(model, recipe.ema_decay) if recipe.ema_decay else None
-    criterion = nn.CrossEntropyLoss(
-        weight=_class_weights(data, recipe),
-        label_smoothing=recipe.label_smoothing,
-        reduction="none",
-    ).to(accelerator.device)
+    learner = lesson.learner(model) if lesson else model
     if recipe.compile:
-        model.compile()  # in place: the names of its weights stay as they are
+        learner.compile()  # in place: the names of its weights stay as they are
+    if recipe.cache_features:
+        learner = Head(model)
     return Training(
         accelerator=accelerator,
         recipe=recipe,
         model=model,
-        wrapped=accelerator.prepare_model(Head(model) if recipe.cache_features else model),
+        learner=learner,
+        wrapped=accelerator.prepare_model(learner),
         optimizer=accelerator.prepare_optimizer(plain_optimizer),
         schedule=schedule,
         train_batches=train_batches,
         sampler=sampler,
         validation_batches=accelerator.prepare(validation_batches),
-        criterion=criterion,
+        criterion=make_criterion(data, recipe).to(accelerator.device),
+        clock=StepClock(accelerator.device, is_on=recipe.profile),
         mix=make_mix(recipe, len(data.label_names)),
+        lesson=lesson,
         average=average,
     )
-
-
-def _train_batches(
-    accelerator: Accelerator, recipe: Recipe, data: Data, model: ImageClassifier
-) -> tuple[Batches, StepSampler]:
-    """Give this process's micro-batches, and what says and sets their place in the run."""
-    process, processes = accelerator.process_index, accelerator.num_processes
-    if data.stream is not None:
-        view = RandomView(recipe, model.config.preprocess)
-        steps = StreamedSteps(data.stream, view, recipe, process=process, processes=processes)
-        # One worker at most: `datasets` would deal the files out among several.
-        return DataLoader(steps, batch_size=None, num_workers=min(1, recipe.workers)), steps.sampler
-    rows = _rows(accelerator, recipe, data, model, "train")
-    sampler = StepSampler(
-        len(rows),
-        batch_size=recipe.batch_size,
-        micro_batches=recipe.micro_batches,
-        process=process,
-        processes=processes,
-        seed=recipe.seed,
-    )
-    workers = 0 if recipe.cache_features else recipe.workers  # a row is read in microseconds
-    batches: Batches = DataLoader(
-        rows,
-        batch_sampler=sampler,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-    )
-    return batches, sampler
-
-
-def _rows(
-    accelerator: Accelerator, recipe: Recipe, data: Data, model: ImageClassifier, name: str
-) -> Rows:
-    """Give the rows of a split: pictures, or a frozen backbone's features of them."""
-    split = data.splits[name]
-    view: RandomView | CentreView
-    if name == "train":
-        view = RandomView(recipe, model.config.preprocess)
-        source = FeatureSource(split, name, view, recipe.augmentation(), recipe.views)
-    else:
-        view = CentreView(model.config.preprocess)
-        source = FeatureSource(split, name, view, {})
-    if not recipe.cache_features:
-        return Pictures(split, view)
-    path = cached_features(accelerator, model, source, workers=recipe.workers)
-    return Features(path, split["target"][:])
 
 
 def evaluation(totals: list[float]) -> Evaluation:
     """Turn right answers, images and summed loss into an evaluation."""
     correct, images, loss = totals
     return Evaluation(int(correct), int(images), loss / images)
-
-
-def _class_weights(data: Data, recipe: Recipe) -> Tensor | None:
-    """Give each class images / (C × its images), so that every class weighs the same in all."""
-    if recipe.class_weights == "none":
-        return None
-    num_classes = len(data.label_names)
-    targets = torch.tensor(data.splits["train"]["target"][:])
-    counts = torch.bincount(targets, minlength=num_classes)
-    return counts.sum() / (num_classes * counts.clamp(min=1)).float()

@@ -1,14 +1,18 @@
-"""Parameters to groups to an optimiser, and the moving average of the weights."""
+"""Parameters to groups to an optimiser, and averages of the weights."""
+
+from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from hub_models.model import ImageClassifier
 from training.config import Recipe
 
 
-def make_optimizer(model: ImageClassifier, recipe: Recipe) -> torch.optim.Optimizer:
+def make_optimizer(
+    model: ImageClassifier, recipe: Recipe, projection: nn.Module | None = None
+) -> torch.optim.Optimizer:
     """Group the parameters that will train and give them an optimiser.
 
     The head may have a learning rate of its own; biases and batch norms are not decayed. With
@@ -18,14 +22,16 @@ def make_optimizer(model: ImageClassifier, recipe: Recipe) -> torch.optim.Optimi
     Args:
         model: Already frozen as wanted.
         recipe: Optimiser, learning rates, weight decay, momentum.
+        projection: New like the head, and trained like it.
 
     Returns:
         The optimiser.
     """
     groups = []
+    new = nn.ModuleList([model.head] if projection is None else [model.head, projection])
     for part, rate in (
         (model.backbone, recipe.learning_rate),
-        (model.head, recipe.head_learning_rate or recipe.learning_rate),
+        (new, recipe.head_learning_rate or recipe.learning_rate),
     ):
         chosen = [p for p in part.parameters() if p.requires_grad or recipe.freeze_epochs]
         for decay, params in (
@@ -65,3 +71,18 @@ def make_average(model: ImageClassifier, decay: float) -> AveragedModel:
         return average.lerp(value, 1 - kept)
 
     return AveragedModel(model, avg_fn=follow, use_buffers=True)
+
+
+def mean_state(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Average the weights of several epochs.
+
+    Args:
+        states: At least one, all of the same names and shapes.
+
+    Returns:
+        Means; whole numbers, such as counters, are those of the first.
+    """
+    return {
+        name: torch.stack([s[name] for s in states]).mean(0) if t.is_floating_point() else t
+        for name, t in states[0].items()
+    }

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from training.data import Pictures
+from training.data import Pictures, as_it_is
 from training.features import Features
 from training.metrics import Evaluation
 
@@ -33,6 +33,7 @@ def in_order(rows: Rows, *, batch_size: int, workers: int) -> Batches:
         sampler=[(0, index) for index in range(len(rows))],
         num_workers=workers,
         persistent_workers=workers > 0,
+        collate_fn=as_it_is,
     )
 
 

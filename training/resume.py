@@ -9,7 +9,7 @@ from hub_models.errors import ConfigError
 from training.config import Recipe, read_recipe
 
 # What decides where and how a run computes and reports, and none of its numbers.
-FREE: Final = ("data", "out", "workers", "save_every", "tracker")
+FREE: Final = ("data", "out", "workers", "profile", "save_every", "tracker", "push_to")
 
 
 def resumed_recipe(path: Path | None, overrides: Mapping[str, Any]) -> Recipe:

@@ -79,6 +79,8 @@ def make_origin(recipe: Recipe, data: Data, command: str) -> dict[str, Any]:
     part = _PARTS[recipe.freeze]
     if recipe.freeze_epochs:
         part += f", after {recipe.freeze_epochs} epochs the whole network"
+    if recipe.teacher:
+        part += f", {_taught(recipe)}"
     origin = {
         "start": recipe.start,
         "base_model": recipe.base_model,
@@ -109,8 +111,19 @@ def commit() -> str:
         return ""
 
 
+def _taught(recipe: Recipe) -> str:
+    said = []
+    if recipe.teacher_weight:
+        temperature = recipe.teacher_temperature
+        said.append(f"soft targets {recipe.teacher_weight:g} at temperature {temperature:g}")
+    if recipe.hint_weight:
+        said.append(f"hints {recipe.hint_weight:g}")
+    name = _public_name(recipe.teacher)
+    return f"taught by {name} (view {recipe.teacher_view}, {', '.join(said)})"
+
+
 def _public_name(source: str) -> str:
-    """Name a data set without the folders above it, which are nobody's business."""
+    """Name a folder or data set without the folders above it, which are nobody's business."""
     return Path(source).resolve().name if Path(source).is_dir() else source
 
 

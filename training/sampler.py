@@ -1,6 +1,6 @@
 """Which images each process sees in each optimiser step: decided by seed, epoch and step alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import torch
@@ -52,6 +52,7 @@ class StepSampler(Sampler[list[Key]]):
         self.seed = seed
         self.epoch = 0
         self.first_step = 0
+        self._drawn: tuple[int, list[int]] = (-1, [])  # an epoch and its order
         if self.batch_size < MIN_IMAGES * self.parts:
             raise ConfigError(
                 f"{self.batch_size} images per step are too few for {processes} processes with "
@@ -64,17 +65,34 @@ class StepSampler(Sampler[list[Key]]):
         """Count the images of a step, over all processes."""
         return min(self.batch_size, self.images - step * self.batch_size)
 
+    def indices(self, step: int, part: int) -> Sequence[int]:
+        """Name the images of one of this process's micro-batches in the current epoch.
+
+        Args:
+            step: Of the epoch, counted from 0.
+            part: Which micro-batch of the step, counted from 0.
+
+        Returns:
+            Rows of the training split, in the order of the micro-batch.
+        """
+        chunk = self._order()[step * self.batch_size : (step + 1) * self.batch_size]
+        first = part * (self.parts // self.micro_batches) + self.process
+        return chunk[first :: self.parts]
+
     def __len__(self) -> int:
         return (self.steps - self.first_step) * self.micro_batches
 
     def __iter__(self) -> Iterator[list[Key]]:
-        generator = torch.Generator().manual_seed(seed_of(self.seed, self.epoch))
-        order = torch.randperm(self.images, generator=generator).tolist()
         for step in range(self.first_step, self.steps):
-            chunk = order[step * self.batch_size : (step + 1) * self.batch_size]
-            for micro_batch in range(self.micro_batches):
-                part = micro_batch * (self.parts // self.micro_batches) + self.process
-                yield [(self.epoch, index) for index in chunk[part :: self.parts]]
+            for part in range(self.micro_batches):
+                yield [(self.epoch, index) for index in self.indices(step, part)]
+
+    def _order(self) -> list[int]:
+        if self._drawn[0] != self.epoch:
+            generator = torch.Generator().manual_seed(seed_of(self.seed, self.epoch))
+            order = torch.randperm(self.images, generator=generator).tolist()
+            self._drawn = (self.epoch, order)
+        return self._drawn[1]
 
 
 def seed_of(*numbers: int) -> int:

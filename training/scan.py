@@ -89,7 +89,12 @@ def scan(
 
 
 def in_threads(
-    function: Callable[[int], _Outcome], items: Sequence[int], *, title: str, quiet: bool
+    function: Callable[[int], _Outcome],
+    items: Sequence[int],
+    *,
+    title: str,
+    quiet: bool,
+    block: int = _BLOCK,
 ) -> Iterator[_Outcome]:
     """Apply a function on all cores, with a progress bar, in memory that does not grow.
 
@@ -98,6 +103,7 @@ def in_threads(
         items: Such as rows.
         title: Of the progress bar.
         quiet: Show none.
+        block: Items in flight at most.
 
     Yields:
         The outcomes in the items' order.
@@ -108,8 +114,8 @@ def in_threads(
         tqdm(total=len(items), desc=title, disable=quiet, unit="img") as bar,
     ):
         warnings.simplefilter("ignore")  # of Pillow, on odd pictures that it reads all the same
-        for start in range(0, len(items), _BLOCK):
-            for outcome in pool.map(function, items[start : start + _BLOCK]):
+        for start in range(0, len(items), block):
+            for outcome in pool.map(function, items[start : start + block]):
                 bar.update()
                 yield outcome
 

@@ -57,10 +57,11 @@ class Schedule:
     def __init__(
         self, optimizer: torch.optim.Optimizer, recipe: Recipe, steps_per_epoch: int
     ) -> None:
-        self.groups = optimizer.param_groups
+        # Not its groups: Accelerate, and loading a state, put new ones in their place.
+        self.optimizer = optimizer
         self.recipe = recipe
         self.steps_per_epoch = steps_per_epoch
-        self.peaks = [group["lr"] for group in self.groups]
+        self.peaks = self.rates()
         self.steps = 0
         self.scale = 1.0  # what plateaus have left of the rates
         self.best = -math.inf
@@ -91,7 +92,7 @@ class Schedule:
 
     def rates(self) -> list[float]:
         """Give the learning rate of every group now."""
-        return [group["lr"] for group in self.groups]
+        return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
         """Give what `load_state_dict` continues from."""
@@ -109,6 +110,6 @@ class Schedule:
         warmup_steps = round(self.recipe.warmup_epochs * self.steps_per_epoch)
         if self.recipe.schedule != "one_cycle" and self.steps < warmup_steps:
             factor = (self.steps + 1) / (warmup_steps + 1)
-        for group, peak in zip(self.groups, self.peaks, strict=True):
+        for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
             floor = min(self.recipe.eta_min, peak)
             group["lr"] = floor + (peak - floor) * factor

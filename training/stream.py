@@ -6,6 +6,7 @@ from itertools import count, islice
 from typing import Any, Final
 
 import datasets
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
@@ -70,7 +71,7 @@ class StreamedSteps(IterableDataset[Micro]):
 
     Args:
         stream: Rows with `image`, undecoded, and `target`.
-        view: Image and (epoch, position) to pixels.
+        view: Turns images into pixels, seeded by (epoch, position).
         recipe: Batch size, micro-batches, steps per epoch, buffer and seed.
         process: This one, counted from 0.
         processes: In all.
@@ -127,18 +128,20 @@ class StreamedSteps(IterableDataset[Micro]):
 
     def _decoded(self, keyed: list[tuple[Key, dict[str, Any]]]) -> Micro:
         """Decode a micro-batch; a picture that cannot be read gives its place to another of it."""
-        samples = []
+        squares, keys, targets = [], [], []
         for key, row in keyed:
             try:
-                pixels = self.view(decode(row["image"]), key)
+                squares.append(self.view.take(decode(row["image"]), key))
             except ImageError as error:
                 print(f"left out {error}", file=sys.stderr)
             else:
-                samples.append((torch.from_numpy(pixels), row["target"]))
-        if not samples:
+                keys.append(key)
+                targets.append(row["target"])
+        if not squares:
             raise ConfigError(f"data: none of {len(keyed)} pictures in a row could be read")
-        full = [samples[i % len(samples)] for i in range(len(keyed))]
-        return torch.stack([pixels for pixels, _ in full]), torch.tensor([t for _, t in full])
+        full = [i % len(squares) for i in range(len(keyed))]
+        pixels = self.view.finish(np.stack([squares[i] for i in full]), [keys[i] for i in full])
+        return torch.from_numpy(pixels), torch.tensor([targets[i] for i in full])
 
 
 def _rows(stream: datasets.IterableDataset) -> Iterator[dict[str, Any]]:

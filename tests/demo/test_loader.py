@@ -80,8 +80,8 @@ def test_a_failed_fetch_is_a_sentence_and_is_not_repeated_at_once(no_hub, monkey
         return sum(record.args[0] == "owner/absent" for record in caplog.records)
 
     models = ModelLoader({}, trust_visitors=True)
-    assert find() == "owner/absent: no such folder, and the hub cannot be reached"
-    assert find() == "owner/absent: no such folder, and the hub cannot be reached"
+    sentence = "owner/absent: no such folder, and revision 'main' is not in the cache"
+    assert find() == find() == f"{sentence} (HF_HUB_OFFLINE)"
     assert not models.is_fetching("owner/absent")
     assert attempts() == 1
     monkeypatch.setattr(loader, "RETRY_AFTER_S", 0.0)

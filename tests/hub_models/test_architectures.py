@@ -2,7 +2,7 @@ import pytest
 import torch
 from torchvision import models
 
-from hub_models import ARCHITECTURES, ConfigError, ImageClassifier
+from hub_models import ARCHITECTURES, ConfigError, ImageClassifier, ModelConfig
 from hub_models.architectures import find_architecture
 
 WIDTHS = {"025": 0.25, "035": 0.35, "050": 0.5, "075": 0.75, "100": 1.0, "140": 1.4}
@@ -14,7 +14,10 @@ def _torchvision_model(name: str) -> torch.nn.Module:
     return models.get_model(name, weights=None)
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+TORCHVISIONS = [name for name in ARCHITECTURES if not name.startswith("mobilenetv1")]
+
+
+@pytest.mark.parametrize("name", TORCHVISIONS)
 def test_every_architecture_is_torchvisions_network_without_its_head(name: str) -> None:
     with torch.device("meta"):
         backbone = ARCHITECTURES[name].backbone("imagenet")
@@ -31,7 +34,8 @@ def test_every_architecture_is_torchvisions_network_without_its_head(name: str) 
 @pytest.mark.parametrize(
     ("name", "stem", "cells"),
     [(name, "imagenet", 2) for name in ARCHITECTURES]
-    + [("resnet18", "small", 8), ("resnet50", "small", 8), ("mobilenetv2_100", "small", 4)],
+    + [("resnet18", "small", 8), ("resnet50", "small", 8), ("mobilenetv2_100", "small", 4)]
+    + [("mobilenetv1_025", "small", 4)],
 )
 def test_the_feature_map_has_the_channels_the_head_expects(
     name: str, stem: str, cells: int
@@ -67,11 +71,26 @@ def test_an_unknown_architecture_is_refused_with_those_there_are() -> None:
         find_architecture("vgg16")
 
 
-@pytest.mark.parametrize("name", [n for n in ARCHITECTURES if n != "mobilenetv2_025"])
+def config_of(name: str) -> ModelConfig:
+    with torch.device("meta"):
+        return ImageClassifier.create(name, ["a", "b"]).config
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_config_tells_whether_timm_knows_its_network(name: str) -> None:
+    timm = pytest.importorskip("timm")
+    assert config_of(name).is_read_by_timm == timm.is_model(name)
+
+
+def test_mobilenetv1_has_the_paper_s_parameters() -> None:
+    with torch.device("meta"):
+        model = ImageClassifier.create("mobilenetv1_100", [str(i) for i in range(1000)])
+    assert sum(p.numel() for p in model.parameters()) == 4_231_976  # 4.2 M in its table 8
+
+
+@pytest.mark.parametrize("name", [n for n in ARCHITECTURES if config_of(n).is_read_by_timm])
 def test_timm_has_the_same_shapes_under_the_same_name(name: str) -> None:
     timm = pytest.importorskip("timm")
-    if not timm.is_model(name):
-        pytest.skip(f"timm has no {name}")
     with torch.device("meta"):
         theirs = timm.create_model(name, num_classes=3)
         ours = ImageClassifier.create(name, ["a", "b", "c"])

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -169,6 +170,8 @@ WRONG_USAGE = {
     "top in words": ["classify", "a.jpg", "--model", "x", "--top", "many"],
     "unknown option": ["info", "x", "--colour"],
     "no source": ["info"],
+    "nowhere to push": ["push", "folder"],
+    "nothing to pull": ["pull"],
 }
 
 
@@ -182,11 +185,11 @@ def test_wrong_usage_exits_with_two_and_says_how(arguments: list[str], capsys: C
     assert "_at_least_one" not in err  # the name of a function tells a person nothing
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["classify", "--help"], ["info", "--help"]])
-def test_help_is_printed_and_exits_with_zero(arguments: list[str], capsys: Captured) -> None:
+@pytest.mark.parametrize("command", ["", "classify", "info", "push", "pull"])
+def test_help_is_printed_and_exits_with_zero(command: str, capsys: Captured) -> None:
     with pytest.raises(SystemExit, match="0"):
-        main(arguments)
-    assert capsys.readouterr().out.startswith("usage: hub-models")
+        main([*command.split(), "--help"])
+    assert capsys.readouterr().out.startswith(f"usage: hub-models {command}".rstrip())
 
 
 def test_the_version_is_printed(capsys: Captured) -> None:
@@ -238,3 +241,34 @@ def test_pictures_that_cannot_be_read_are_answered_before_pytorch_is_loaded(
     assert (done.returncode, done.stdout) == (1, "")
     assert "bomb.png: " in done.stderr
     assert peak_mb < 150
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_shell_gets_a_script_that_completes_every_command(
+    shell: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--print-completion", shell])
+    script = capsys.readouterr().out
+    for command in ("classify", "info", "profile", "export", "push", "pull"):
+        assert command in script
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
+def test_bash_takes_the_completion_script(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--print-completion", "bash"])
+    script = capsys.readouterr().out + "\ncomplete -p hub-models\n"
+    said = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert "hub-models" in said.stdout
+
+
+@pytest.mark.parametrize("command", ["classify", "info", "push", "pull"])
+def test_every_command_has_json_and_an_example_or_a_description(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+    said = capsys.readouterr().out
+    assert "--json" in said
+    assert len(said.splitlines()) > 8

@@ -81,7 +81,7 @@ def test_the_file_has_the_layout_timm_and_transformers_read() -> None:
         "hub_models",
     ]
     assert content["num_classes"] == content["pretrained_cfg"]["num_classes"] == 4
-    assert content["model_args"] == {"drop_rate": 0.2}
+    assert content["model_args"] == {"drop_rate": 0.2, "stem": "small"}
     assert content["pretrained_cfg"]["input_size"] == [3, 299, 299]
     assert json.loads(render_config(PLAIN))["model_args"] == {}
 
@@ -122,7 +122,9 @@ HUGE = 10**400  # JSON allows it; a float cannot hold it
 # what is wrong -> (the change, what the sentence must name)
 BROKEN = {
     "unknown key": (_sets("colour", 1), "unknown key 'colour'"),
-    "unknown key, far too long": (_sets("k" * 999, 1), "unknown key 'kkk"),
+    "unknown key, long": (_sets("k" * 199, 1), "unknown key 'kkk"),
+    "a key far too long": (_sets("k" * 999, 1), "is over 200 characters"),
+    "a split far too long": (_sets("hub_models.results." + "k" * 999, {}), "over 200 characters"),
     "model_type": (_sets("model_type", "resnet"), "unknown key 'model_type'"),
     "unknown in pretrained_cfg": (_sets("pretrained_cfg.x", 1), "'x' in pretrained_cfg"),
     "unknown in model_args": (_sets("model_args.act", 1), "'act' in model_args"),
@@ -152,12 +154,29 @@ BROKEN = {
     "a label twice": (_sets("label_names", ["a", "b", "a", "c"]), "label_names: 'a' stands there"),
     "a label empty": (_sets("label_names", ["a", " ", "b", "c"]), "label_names: ' ' is not"),
     "a label a number": (_sets("label_names", ["a", 1, "b", "c"]), "label_names: 1 is not"),
-    "a label no UTF-8": (_sets("label_names", ["\ud800", "a", "b", "c"]), "surrogates not allowed"),
-    "a note no UTF-8": (_sets("hub_models.origin.note", "\ud800"), "surrogates not allowed"),
+    "a label too long": (_sets("label_names", ["a" * 201, "b", "c", "d"]), "has 201 characters"),
+    "a label with a line break": (_sets("label_names", ["a\nb", "c", "d", "e"]), "'a\\nb' is not"),
+    "a label read backwards": (
+        _sets("label_names", ["a\u202eb", "c", "d", "e"]),
+        "cannot be shown",
+    ),
+    "a label no UTF-8": (_sets("label_names", ["\ud800", "a", "b", "c"]), "cannot be shown"),
+    "a note no UTF-8": (_sets("hub_models.origin.note", "\ud800"), "cannot be shown"),
+    "a note that clears the screen": (
+        _sets("hub_models.origin.note", "\x1b[2J"),
+        "cannot be shown",
+    ),
+    "a key that rings": (_sets("hub_models.origin.\x07", 1), "'\\x07' holds a character that"),
+    "a version far too long": (_sets("hub_models.format_version", "1" * 10_000), "is '1111"),
+    "a resize far too long": (
+        _sets("hub_models.resize", [1] * 10_000),
+        "hub_models.resize is [1, 1",
+    ),
     "model_args a list": (_sets("model_args", []), "model_args must be an object"),
     "drop_rate 1": (_sets("model_args.drop_rate", 1), "drop_rate must be at least 0"),
     "drop_rate text": (_sets("model_args.drop_rate", "0.2"), "model_args.drop_rate must be"),
     "drop_rate huge": (_sets("model_args.drop_rate", HUGE), "model_args.drop_rate"),
+    "pooling in model_args": (_sets("model_args.global_pool", "max"), "global_pool must be 'avg'"),
     "in_chans 1": (_sets("model_args.in_chans", 1), "model_args.in_chans must be 3"),
     "pretrained_cfg a list": (_sets("pretrained_cfg", [1]), "pretrained_cfg must be an object"),
     "input not square": (_sets("pretrained_cfg.input_size", [3, 9, 8]), "input_size must be"),
@@ -243,6 +262,7 @@ NO_OBJECT = {
     "a list": "[]",
     "null": "null",
     "not UTF-8": b"\xff\xfe\xfa{}",
+    "a key twice": render_config(PLAIN).replace('"stem"', '"crop"'),
     "deep nesting": "[" * 100_000,
     "deep objects": '{"a":' * 100_000,
     "an endless number": "1" * 10_000,
@@ -270,7 +290,7 @@ def test_a_folder_timm_pushed_is_read() -> None:
         "num_features": 512,
         "global_pool": "avg",
         "label_names": ["cat", "dog"],
-        "model_args": {"num_classes": 2},
+        "model_args": {"num_classes": 2, "in_chans": 3, "global_pool": "avg"},
         "pretrained_cfg": {
             "tag": "a1_in1k",
             "custom_load": False,
@@ -292,6 +312,14 @@ def test_a_folder_timm_pushed_is_read() -> None:
     config = parse_config(json.dumps(content))
     assert config.label_names == ("cat", "dog")
     assert config.preprocess == PreprocessConfig(235, 224, "bicubic")
+
+
+def test_labels_by_number_are_read_in_that_order() -> None:
+    numbered = {"1": "dog", "0": "cat"}
+    assert parse_config(_changed(_sets("label_names", numbered), PLAIN)).label_names == (
+        "cat",
+        "dog",
+    )
 
 
 def test_null_model_args_are_read_as_none() -> None:
@@ -337,6 +365,23 @@ BAD_VALUES = {
         "results.test.accuracy must be a finite number, not nan",
     ),
     "label no UTF-8": (lambda: replace(PLAIN, label_names=("caf\udce9",)), "label_names: 'caf"),
+    "label with a tab": (lambda: replace(PLAIN, label_names=("a\tb",)), "is not a class name"),
+    "label of a whole page": (
+        lambda: replace(PLAIN, label_names=("a" * 999,)),
+        "has 999 characters, the limit is 200",
+    ),
+    "half a letter in origin": (
+        lambda: render_config(replace(PLAIN, origin={"dataset": "caf\udce9"})),
+        "'caf.udce9' holds a character that cannot be shown",
+    ),
+    "origin too deep": (
+        lambda: render_config(replace(PLAIN, origin={"a": json.loads("[" * 20 + "]" * 20)})),
+        "nested deeper than 16 levels",
+    ),
+    "origin too long": (
+        lambda: render_config(replace(PLAIN, origin={"note": "a" * 2**21})),
+        "characters, the limit is 2,097,152",
+    ),
     "object in origin": (lambda: render_config(replace(PLAIN, origin={"x": object()})), "no plain"),
 }
 

@@ -3,6 +3,7 @@ import resource
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,7 @@ def test_a_revision_is_resolved_once_and_both_files_come_from_that_commit(
     hub_server: HubServer, tiny_folder: Path, tmp_path: Path
 ) -> None:
     commit = hub_server.commit(REPO, tiny_folder)
+    weights = (tiny_folder / "model.safetensors").read_bytes()
     found = resolve(REPO, cache_dir=tmp_path)
     assert found.revision == commit
     assert hub_server.log == [
@@ -201,7 +203,7 @@ def test_a_revision_is_resolved_once_and_both_files_come_from_that_commit(
         ("HEAD", f"/{REPO}/resolve/{commit}/config.json"),
         ("GET", f"/{REPO}/resolve/{commit}/config.json"),
         ("HEAD", f"/{REPO}/resolve/{commit}/model.safetensors"),
-        ("GET", f"/{REPO}/resolve/{commit}/model.safetensors"),
+        ("GET", f"/large/{sha256(weights).hexdigest()}"),  # where the hub's answer points
     ]
     for name in ("config.json", "model.safetensors"):
         assert (found.folder / name).read_bytes() == (tiny_folder / name).read_bytes()
@@ -252,7 +254,7 @@ def test_what_was_pulled_once_is_there_offline(
 
 
 def test_what_was_never_pulled_is_one_sentence_offline(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=f"^{REPO}: no such folder, and the hub cannot be"):
+    with pytest.raises(CheckpointError, match=f"^{REPO}: .* revision 'main' is not in"):
         resolve(REPO, cache_dir=tmp_path, local_files_only=True)
 
 
@@ -294,7 +296,7 @@ def test_what_the_hub_lacks_is_one_sentence_each(
         with pytest.raises(CheckpointError) as raised:
             resolve(source, cache_dir=tmp_path)
         message = str(raised.value)
-        assert message.startswith(f"{source}: ")
+        assert message.startswith(source.partition("@")[0])
         assert sentence in message
         assert "\n" not in message
         assert raised.value.__cause__ is not None

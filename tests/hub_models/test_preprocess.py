@@ -7,7 +7,7 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode, transforms
 
 from hub_models import ImageClassifier, ImageError, PreprocessConfig
-from hub_models.preprocess import normalise, preprocess
+from hub_models.preprocess import cut_square, normalise, normalise_levels, preprocess
 from tests import pictures
 
 SIZES = [
@@ -113,3 +113,16 @@ def test_normalise_keeps_the_size_and_puts_the_mean_at_zero() -> None:
 def test_an_image_in_another_mode_is_refused(mode: str) -> None:
     with pytest.raises(ImageError, match=f"RGB image is needed, not one in mode {mode}"):
         preprocess(Image.new(mode, (40, 40)), PreprocessConfig(resize=36, crop=32))
+
+
+@pytest.mark.parametrize("crop_mode", ["center", "squash"])
+def test_a_batch_of_cut_squares_is_normalised_to_the_bits_of_preprocess(crop_mode: str) -> None:
+    config = PreprocessConfig(
+        resize=40 if crop_mode == "center" else 32, crop=32, crop_mode=crop_mode
+    )
+    images = [pictures.photo(61 + i, 50) for i in range(5)]
+    squares = np.stack([np.asarray(cut_square(image, config)) for image in images])
+    pixels = squares.transpose(0, 3, 1, 2).astype(np.float32)
+    normalise_levels(pixels, config.mean, config.std)
+    for image, one in zip(images, pixels, strict=True):
+        assert np.array_equal(one, preprocess(image, config))

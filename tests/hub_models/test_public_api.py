@@ -1,3 +1,4 @@
+import ast
 import re
 import subprocess
 import sys
@@ -52,14 +53,36 @@ def test_one_except_catches_every_error_of_this_project(error: str) -> None:
     assert issubclass(getattr(hub_models, error), hub_models.HubModelsError)
 
 
-def test_importing_the_package_imports_neither_pytorch_nor_the_hubs_client() -> None:
-    code = (
-        "import sys, hub_models\n"
-        "heavy = {'torch', 'torchvision', 'huggingface_hub', 'numpy', 'PIL'} & set(sys.modules)\n"
-        "sys.exit(', '.join(heavy) or 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+def test_type_checkers_see_the_names_that_are_imported_late() -> None:
+    tree = ast.parse(Path(hub_models.__file__).read_text())
+    (checking,) = (node for node in tree.body if isinstance(node, ast.If))
+    assert ast.unparse(checking.test) == "TYPE_CHECKING"
+    imports = [node for node in checking.body if isinstance(node, ast.ImportFrom)]
+    # `name as name` is how a re-export is marked (PEP 484).
+    seen = {(n.module, a.name) for n in imports for a in n.names if a.name == a.asname}
+    assert seen == {(getattr(hub_models, name).__module__, name) for name in NAMES[1:]} | {
+        ("hub_models.architectures", "ARCHITECTURES")
+    }
+
+
+def test_names_not_yet_imported_are_completed() -> None:
+    code = "import hub_models; print('ImageClassifier' in dir(hub_models), end='')"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "True"
+
+
+# What may be imported beside the interpreter's own start: `typing` and the package itself.
+@pytest.mark.parametrize(
+    ("statement", "most"),
+    [
+        ("import hub_models", 8),
+        ("from hub_models import ConfigError, ModelConfig, PreprocessConfig", 40),
+    ],
+)
+def test_an_import_brings_few_modules(statement: str, most: int) -> None:
+    code = f"import sys; before = set(sys.modules); {statement}; print(*set(sys.modules) - before)"
+    brought = subprocess.check_output([sys.executable, "-c", code], text=True).split()
+    assert len(brought) <= most, brought
+    assert not {"torch", "torchvision", "huggingface_hub", "numpy", "PIL"} & set(brought)
 
 
 def test_the_version_is_the_same_in_the_package_the_project_and_the_changelog() -> None:

@@ -7,7 +7,8 @@ import pytest
 from hub_models.config import PreprocessConfig
 from hub_models.errors import ConfigError
 from training.command_line import recipe_arguments, typed_command
-from training.config import CHOICES, Recipe, read_recipe
+from training.config import Recipe, read_recipe
+from training.recipe_rules import CHOICES
 
 RECIPES = sorted(Path("training/recipes").glob("*.toml"))
 
@@ -59,6 +60,11 @@ def test_a_rendered_recipe_reads_back_as_itself(tmp_path: Path) -> None:
         ),
         ("cache_features = true", "cache_features needs views of at least 1"),
         ("cache_features = true\nviews = 1\nmixup = 0.1", "mixup and cutmix must be 0"),
+        (
+            "cache_features = true\nviews = 1\npixel_cache_gib = 1",
+            "cache_features decodes each picture once a view: pixel_cache_gib must be 0",
+        ),
+        ("pixel_cache_gib = -1", "pixel_cache_gib must be from 0"),
         ("views = 2\nimage_size_start = 96", "image_size_start must be 0"),
         ("micro_batches = 33", "batch_size must be at least 4 images per micro-batch"),
         ("weights = 'none'", "would freeze random numbers"),
@@ -67,11 +73,25 @@ def test_a_rendered_recipe_reads_back_as_itself(tmp_path: Path) -> None:
         ("streaming = true", "streaming and steps_per_epoch belong together"),
         ("steps_per_epoch = 9", "streaming and steps_per_epoch belong together"),
         ("streaming = true\nsteps_per_epoch = 9\nviews = 1", "views must be 0 and split_file"),
+        ("streaming = true\nsteps_per_epoch = 9\nteacher = 'x'", "teacher must be empty"),
+        ("streaming = true\nsteps_per_epoch = 9\npixel_cache_gib = 1", "pixel_cache_gib must be 0"),
         (
             "streaming = true\nsteps_per_epoch = 9\nclass_weights = 'balanced'",
             "class_weights must be 'none'",
         ),
         ("eval_size = 4", "eval_size must be 0 or at least 8"),
+        ("teacher_size = 7", "teacher_size must be 0 or at least 8"),
+        ("teacher_weight = 1.5", "teacher_weight must be from 0 to 1"),
+        ("teacher_view = 'side'", "teacher_view must be one of centre, student, not 'side'"),
+        ("teacher = 'x'\nteacher_weight = 0", "teacher would teach nothing: teacher_weight or"),
+        ("hint_weight = 1", "hint_weight needs a teacher"),
+        ("teacher = 'x'\nhint_weight = 1", "hint_weight needs a backbone that trains"),
+        ("teacher = 'x'\nmixup = 0.1", "teacher_view = 'centre' knows no mixed images"),
+        ("teacher = 'x'\ncutmix = 0.1", "teacher_view = 'centre' knows no mixed images"),
+        (
+            "teacher = 'x'\nteacher_view = 'student'\ncache_features = true\nviews = 1",
+            "teacher_view = 'student' needs the images, which cache_features leaves out",
+        ),
         ("epochs = ", "not a readable recipe"),
     ],
 )

@@ -177,14 +177,40 @@ def test_pictures_are_decoded_upright(class_folders: Path) -> None:
     assert decode({"bytes": None, "path": str(path)}).size == (40, 50)
 
 
+class Recorder:
+    """A view that notes what it is given."""
+
+    def __init__(self) -> None:
+        self.taken: list[object] = []
+        self.finished: list[object] = []
+
+    def take(self, image: Image.Image, key: tuple[int, int]) -> np.ndarray:
+        self.taken.append((image.size, key))
+        return np.full((3, 2, 2), key[1], np.uint8)
+
+    def finish(self, squares: np.ndarray, keys: list[tuple[int, int]]) -> np.ndarray:
+        self.finished.append(keys)
+        return squares.astype(np.float32)
+
+
 def test_a_row_becomes_pixels_and_target(class_folders: Path) -> None:
-    data = load_data(str(class_folders))
-    seen = []
-
-    def transform(image: Image.Image, key: tuple[int, int]) -> np.ndarray:
-        seen.append((image.size, key))
-        return np.zeros((3, 2, 2), np.float32)
-
-    pixels, target = Pictures(data.splits["train"], transform)[(4, 7)]
+    data, view = load_data(str(class_folders)), Recorder()
+    pixels, target = Pictures(data.splits["train"], view)[(4, 7)]
     assert (tuple(pixels.shape), target) == ((3, 2, 2), data.splits["train"][7]["target"])
-    assert seen == [((50, 40), (4, 7))]
+    assert view.taken == [((50, 40), (4, 7))]
+
+
+def test_a_batch_is_taken_image_by_image_and_finished_at_once(class_folders: Path) -> None:
+    train, view = load_data(str(class_folders)).splits["train"], Recorder()
+    keys = [(0, 5), (0, 2), (0, 9)]
+    pixels, targets = Pictures(train, view).__getitems__(keys)
+    assert pixels[:, 0, 0, 0].tolist() == [5, 2, 9]
+    assert targets.tolist() == [train[index]["target"] for index in (5, 2, 9)]
+    assert view.finished == [keys]
+
+
+def test_stored_images_are_taken_instead_of_decoding(class_folders: Path) -> None:
+    train, view = load_data(str(class_folders)).splits["train"], Recorder()
+    stored = [Image.new("RGB", (index + 1, 1)) for index in range(len(train))]
+    Pictures(train, view, stored)[(0, 3)]
+    assert view.taken == [((4, 1), (0, 3))]

@@ -6,9 +6,10 @@ from accelerate import Accelerator, DataLoaderConfiguration
 
 from hub_models import ImageClassifier, PreprocessConfig
 from training.augment import CentreView
+from training.cache import cache_folder
 from training.config import Recipe
 from training.data import Data, load_data
-from training.features import Features, FeatureSource, cache_folder, cached_features
+from training.features import Features, FeatureSource, cached_features
 from training.loop import set_up
 from training.state import Progress
 
@@ -43,7 +44,7 @@ def source(data: Data, model: ImageClassifier) -> FeatureSource:
 
 
 def files() -> list[Path]:
-    return sorted(cache_folder().glob("*"))
+    return sorted(cache_folder("features").glob("*"))
 
 
 def trained_head(accelerator: Accelerator, data: Data, **keys: object) -> torch.Tensor:

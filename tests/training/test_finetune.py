@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from hub_models import ImageClassifier
+from hub_models import ImageClassifier, PreprocessConfig
 from training.evaluate import main as evaluate
 from training.finetune import main as finetune
 from training.state import Progress, load_state
@@ -111,11 +111,30 @@ THOROUGH = {  # everything that has a state: momentum, moving average, best epoc
 }
 
 
+@pytest.fixture
+def taught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """A teacher of other classes, so that a head is fitted to it, with soft targets and hints."""
+    monkeypatch.setenv("HUB_MODELS_CACHE", str(tmp_path / "cache"))
+    torch.manual_seed(5)
+    view = PreprocessConfig(resize=36, crop=32)
+    teacher = ImageClassifier.create("resnet18", ["cat", "dog", "owl", "red"], preprocess=view)
+    teacher.save_pretrained(tmp_path / "teacher")
+    return {"teacher": tmp_path / "teacher", "hint_weight": 1.0, "mixup": 0.0, "micro_batches": 2}
+
+
+@pytest.mark.parametrize(
+    "view", ["none", *(pytest.param(v, marks=pytest.mark.slow) for v in ("centre", "student"))]
+)
 def test_a_run_stopped_by_a_signal_resumes_to_the_bits_of_an_uninterrupted_one(
-    tiny_recipe: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    view: str,
+    taught: dict[str, object],
+    tiny_recipe: dict[str, object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    whole = typed(tiny_recipe, **THOROUGH, out=tmp_path / "whole")
-    cut = typed(tiny_recipe, **THOROUGH, out=tmp_path / "cut")
+    keys = THOROUGH if view == "none" else {**THOROUGH, **taught, "teacher_view": view}
+    whole = typed(tiny_recipe, **keys, out=tmp_path / "whole")
+    cut = typed(tiny_recipe, **keys, out=tmp_path / "cut")
     assert finetune(whole) == 0
 
     import training.finetune as script
@@ -138,12 +157,17 @@ def test_a_run_stopped_by_a_signal_resumes_to_the_bits_of_an_uninterrupted_one(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize(("processes", "view"), [(1, "none"), (2, "none"), (2, "centre")])
 def test_a_killed_run_resumes_to_the_bits_of_an_uninterrupted_one(
-    processes: int, tiny_recipe: dict[str, object], tmp_path: Path
+    processes: int,
+    view: str,
+    taught: dict[str, object],
+    tiny_recipe: dict[str, object],
+    tmp_path: Path,
 ) -> None:
+    keys = THOROUGH if view == "none" else {**THOROUGH, **taught, "micro_batches": 1}
     runs = {name: tmp_path / name for name in ("whole", "killed")}
-    words = {name: typed(tiny_recipe, **THOROUGH, out=out) for name, out in runs.items()}
+    words = {name: typed(tiny_recipe, **keys, out=out) for name, out in runs.items()}
     whole = launch(processes, words["whole"])
     killed = launch(processes, words["killed"])
     deadline = time.monotonic() + 120
@@ -164,8 +188,11 @@ def test_a_killed_run_resumes_to_the_bits_of_an_uninterrupted_one(
 
 
 @pytest.mark.slow
-def test_two_processes_make_the_run_of_one(tiny_recipe: dict[str, object], tmp_path: Path) -> None:
-    keys = {"freeze_batch_norm": "true", "epochs": 2, "average_best": 0}
+def test_two_processes_make_the_run_of_one(
+    tiny_recipe: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUB_MODELS_CACHE", str(tmp_path / "cache"))
+    keys = {"freeze_batch_norm": "true", "epochs": 2, "average_best": 0, "pixel_cache_gib": 0.1}
     runs = {n: tmp_path / str(n) for n in (1, 2)}
     started = [launch(n, typed(tiny_recipe, **keys, out=out)) for n, out in runs.items()]
     for process in started:
@@ -178,6 +205,56 @@ def test_two_processes_make_the_run_of_one(tiny_recipe: dict[str, object], tmp_p
         assert a["validation_loss"] == pytest.approx(b["validation_loss"], rel=0.05)
     steps = [final_state(run)["schedule"]["steps"] for run in runs.values()]
     assert steps == [6, 6]
+
+
+def test_a_profiled_run_says_where_the_time_of_each_epoch_went(
+    tiny_recipe: dict[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetune(typed(tiny_recipe, profile="true")) == 0
+    reports = json.loads((tmp_path / "run" / "profile.json").read_text())
+    assert [(report["epoch"], report["steps"]) for report in reports] == [(1, 3), (2, 3)]
+    assert capsys.readouterr().out.count(" ms: data ") == 2
+
+
+@pytest.mark.slow
+def test_two_processes_are_taught_as_one_is(
+    tiny_recipe: dict[str, object], taught: dict[str, object], tmp_path: Path
+) -> None:
+    keys = {**taught, "freeze_batch_norm": "true", "teacher_weight": 1.0, "hint_weight": 5.0}
+    runs = {n: tmp_path / str(n) for n in (1, 2)}
+    started = [launch(n, typed(tiny_recipe, **keys, out=out)) for n, out in runs.items()]
+    for process in started:
+        said = process.communicate(timeout=120)[0]
+        assert process.returncode == 0, said
+    for a, b in zip(rows(runs[1]), rows(runs[2]), strict=True):  # dropout differs
+        assert a["train_loss"] == pytest.approx(b["train_loss"], rel=0.05)
+
+
+def test_a_teacher_is_named_on_the_card_and_nothing_of_it_is_in_the_checkpoint(
+    tiny_recipe: dict[str, object],
+    taught: dict[str, object],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert finetune(typed(tiny_recipe, **taught, epochs=1)) == 0
+    run = tmp_path / "run"
+    assert "a head for blue, green, red was fitted to its features" in capsys.readouterr().out
+    sentence = (
+        "the whole network, taught by teacher (view centre, soft targets 0.5 at temperature 4, "
+        "hints 1)"
+    )
+    assert sentence in (run / "checkpoint" / "README.md").read_text()
+    assert str(tmp_path) not in (run / "checkpoint" / "config.json").read_text()
+    assert ImageClassifier.from_pretrained(run / "checkpoint").config.origin["epochs"] == 1
+    assert set(final_state(run)["lesson"]) == {
+        "mean",
+        "head.weight",
+        "head.bias",
+        "projection.weight",
+        "projection.bias",
+    }
+    recipe = tomllib.loads((run / "config.toml").read_text())
+    assert (recipe["teacher"], recipe["hint_weight"]) == (str(tmp_path / "teacher"), 1.0)
 
 
 def test_a_run_is_not_written_over(
@@ -209,6 +286,7 @@ def test_unreadable_pictures_are_named_dropped_and_counted_on_the_card(
         ({"data": "no/such-data"}, "data set 'no/such-data' cannot be loaded"),
         ({"weights": "nowhere/at-all"}, "--weights none | FOLDER | REPO_ID"),
         ({"architecture": "vgg16"}, "architecture 'vgg16' is not known"),
+        ({"teacher": "nowhere/at-all"}, "teacher: nowhere/at-all: no such folder"),
         ({"learning_rate": 1e20, "freeze": "none"}, "learning_rate must be from 0 to 100"),
     ],
 )
@@ -314,7 +392,7 @@ def test_a_resumed_run_refuses_another_recipe(
     error = capsys.readouterr().err.strip()
     assert error.endswith(
         "config.toml: this run has learning_rate = 0.001, not 0.5; a resumed run keeps its recipe, "
-        "all but data, out, workers, save_every, tracker"
+        "all but data, out, workers, profile, save_every, tracker, push_to"
     )
     changes = {"save_every": 1, "workers": 1}  # change where it computes, and no number
     assert finetune([*typed(tiny_recipe, epochs=1, **changes), "--resume"]) == 0

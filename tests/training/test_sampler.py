@@ -50,6 +50,21 @@ def test_an_epoch_begun_in_the_middle_is_the_rest_of_the_whole() -> None:
     assert len(sampler) == 2
 
 
+@pytest.mark.parametrize(("processes", "micro_batches"), [(1, 1), (2, 1), (1, 3), (2, 2)])
+def test_the_images_of_any_micro_batch_can_be_asked_for(processes: int, micro_batches: int) -> None:
+    keys = {"batch_size": 16, "micro_batches": micro_batches, "processes": processes}
+    for process in range(processes):
+        sampler = StepSampler(58, process=process, **keys)
+        for epoch in (0, 3):
+            sampler.epoch = epoch
+            asked = [
+                [(epoch, index) for index in sampler.indices(step, part)]
+                for step in range(sampler.steps)
+                for part in range(micro_batches)
+            ]
+            assert asked == list(sampler)
+
+
 def test_epochs_and_seeds_differ() -> None:
     first = list(StepSampler(23, batch_size=8, seed=0))
     other_seed = list(StepSampler(23, batch_size=8, seed=1))

@@ -142,3 +142,9 @@ def test_streaming_needs_class_names_beforehand(tmp_path: Path) -> None:
         table.to_parquet(tmp_path / f"{name}-00000-of-00001.parquet")
     with pytest.raises(ConfigError, match="'label' is no ClassLabel column"):
         stream_data(recipe_of(tmp_path))
+
+
+def test_a_larger_buffer_is_another_order(parquet: Path) -> None:
+    small = torch.cat([targets for _, targets in streamed(recipe_of(parquet, shuffle_buffer=2))])
+    large = torch.cat([targets for _, targets in streamed(recipe_of(parquet, shuffle_buffer=48))])
+    assert not torch.equal(small, large)

@@ -1,0 +1,274 @@
+"""A checkpoint folder to a hub repository: one commit, and what is written there by hand is kept.
+
+Knows no model: whoever calls has loaded the folder, so that a broken one is never pushed.
+"""
+
+import hashlib
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from huggingface_hub import CommitOperationAdd, HfApi, ModelInfo, get_token
+from huggingface_hub import errors as hub_errors
+from huggingface_hub.hf_api import RepoFile
+
+from hub_models.card import is_rendered, render_card
+from hub_models.destination import Destination
+from hub_models.errors import CheckpointError, named
+from hub_models.fetch import connect, git_blob, told
+from hub_models.hub import CARD_FILE, read_config, weights_path
+from hub_models.readme import merge_readme
+from hub_models.tensor_file import read_tensors
+
+_Files = dict[str, bytes | Path]
+
+
+@dataclass(frozen=True)
+class PushedFile:
+    """One file of a push.
+
+    Attributes:
+        name: Path in the repository.
+        size_bytes: Of the file that is pushed.
+        change: "new", "changed" or "unchanged", compared with what is there.
+    """
+
+    name: str
+    size_bytes: int
+    change: str
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What a push did, or with dry_run would do.
+
+    Attributes:
+        repo_id: "owner/name".
+        revision: The branch.
+        creates_repository: Whether the hub lacked the repository.
+        creates_branch: Whether the repository lacked the branch.
+        keeps_readme: Whether a README.md written by hand on the hub stays, our metadata and
+            results merged in.
+        files: What was compared, in order of name.
+        commit_url: Of the new commit, or of the last one if nothing changed; None with dry_run.
+        pull_request_url: Where it can be merged; None without create_pr.
+    """
+
+    repo_id: str
+    revision: str
+    creates_repository: bool
+    creates_branch: bool
+    keeps_readme: bool
+    files: tuple[PushedFile, ...]
+    commit_url: str | None = None
+    pull_request_url: str | None = None
+
+
+@dataclass(frozen=True)
+class _There:
+    """What the hub has: the commit the push starts from, None where there is no repository."""
+
+    commit: str | None = None
+    has_branch: bool = False
+
+
+def push(
+    folder: Path, destination: Destination, *, message: str | None = None, dry_run: bool = False
+) -> Pushed:
+    """Push a checkpoint folder in one commit.
+
+    Every file in it goes, hidden ones excepted. A README.md somebody wrote on the hub is kept: see
+    `readme.merge_readme`. A push of somebody else in between is an error, never overwritten.
+
+    Args:
+        folder: The caller has loaded it, which checks that its weights fit.
+        destination: Where to.
+        message: Of the commit.
+        dry_run: Only ask the hub what is there.
+
+    Returns:
+        What was done.
+
+    Raises:
+        ConfigError: If the folder has no good config.json.
+        CheckpointError: If weights are missing, NaN or infinite, or the hub refuses or cannot be
+            reached.
+    """
+    files = _read(folder, destination.repo_id.rpartition("/")[2])
+    api = _client(destination)
+    there = start = _look(api, destination)
+    if not dry_run:
+        start = _prepare(api, destination, there)
+    remote = _files_there(api, destination, start, [*files, CARD_FILE])
+    keeps_readme = _keep_readme(api, destination, start, files, CARD_FILE in remote)
+    pushed = Pushed(
+        repo_id=destination.repo_id,
+        revision=destination.revision or "main",
+        creates_repository=there.commit is None,
+        creates_branch=not there.has_branch,
+        keeps_readme=keeps_readme,
+        files=tuple(
+            PushedFile(name, _size(content), _change(content, remote.get(name)))
+            for name, content in sorted(files.items())
+        ),
+    )
+    return pushed if dry_run else _commit(api, destination, start, files, pushed, message)
+
+
+def _read(folder: Path, name: str) -> _Files:
+    """List what is to be pushed; the card is rendered again, under the repository's name."""
+    config = read_config(folder)
+    path = weights_path(folder)
+    with named(path):
+        for weight, tensor in read_tensors(path).items():
+            if tensor.is_floating_point() and not tensor.isfinite().all():
+                raise CheckpointError(f"weight {weight!r} holds NaN or infinity")
+    files: _Files = {
+        path.relative_to(folder).as_posix(): path
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    }
+    card = folder / CARD_FILE
+    if not card.is_file() or is_rendered(card.read_text(encoding="utf-8", errors="replace")):
+        files[CARD_FILE] = render_card(config, name).encode()
+    return files
+
+
+def _client(destination: Destination) -> HfApi:
+    if not (destination.token or get_token()):
+        raise CheckpointError(
+            f"{destination}: a push needs a token that may write: run `hf auth login`, or set "
+            "HF_TOKEN"
+        )
+    return connect(destination.token)
+
+
+def _look(api: HfApi, destination: Destination) -> _There:
+    """Ask what is there, and refuse to push private work where everybody sees it."""
+    info = _info(api, destination, destination.revision)
+    has_branch = info is not None
+    if info is None and destination.revision:
+        info = _info(api, destination, None)
+    if info is None:
+        return _There()
+    if destination.private and not info.private:
+        raise CheckpointError(
+            f"{destination}: the repository is public; make it private in its settings first"
+        )
+    return _There(info.sha, has_branch)
+
+
+def _info(api: HfApi, destination: Destination, revision: str | None) -> ModelInfo | None:
+    def ask() -> ModelInfo | None:
+        try:
+            return api.model_info(destination.repo_id, revision=revision)
+        except hub_errors.GatedRepoError:
+            raise
+        except (hub_errors.RepositoryNotFoundError, hub_errors.RevisionNotFoundError):
+            return None
+
+    return told(ask, str(destination))
+
+
+def _prepare(api: HfApi, destination: Destination, there: _There) -> _There:
+    """Make the repository and the branch where they are missing."""
+    if there.has_branch:
+        return there
+    repo_id, branch = destination.repo_id, destination.revision
+
+    def make() -> None:
+        if there.commit is None:
+            api.create_repo(repo_id, private=destination.private, exist_ok=True)
+        if branch:
+            api.create_branch(repo_id, branch=branch, exist_ok=True)
+
+    told(make, str(destination))
+    made = _look(api, destination)
+    if made.commit is None:
+        raise CheckpointError(f"{destination}: the hub has made the repository, but hides it")
+    return made
+
+
+def _files_there(
+    api: HfApi, destination: Destination, start: _There, names: list[str]
+) -> dict[str, RepoFile]:
+    if start.commit is None:
+        return {}
+    found = told(
+        lambda: api.get_paths_info(destination.repo_id, names, revision=start.commit),
+        str(destination),
+    )
+    return {file.path: file for file in found if isinstance(file, RepoFile)}
+
+
+def _keep_readme(
+    api: HfApi, destination: Destination, start: _There, files: _Files, is_there: bool
+) -> bool:
+    """Put the README that somebody wrote on the hub, merged, in our rendered card's place."""
+    ours = files[CARD_FILE]
+    if not is_there or not isinstance(ours, bytes):  # a path: written by hand here, so it goes
+        return False
+    with tempfile.TemporaryDirectory() as aside:  # in the cache it would move the branch's commit
+        path = told(
+            lambda: api.hf_hub_download(
+                destination.repo_id, CARD_FILE, revision=start.commit, local_dir=aside
+            ),
+            str(destination),
+            CARD_FILE,
+        )
+        theirs = Path(path).read_bytes().decode("utf-8-sig", errors="replace")
+    if is_rendered(theirs):
+        return False
+    try:
+        files[CARD_FILE] = merge_readme(theirs, ours.decode()).encode()
+    except CheckpointError as error:
+        raise CheckpointError(f"{destination}: {error}") from error
+    return True
+
+
+def _size(content: bytes | Path) -> int:
+    return len(content) if isinstance(content, bytes) else content.stat().st_size
+
+
+def _change(content: bytes | Path, there: RepoFile | None) -> str:
+    if there is None:
+        return "new"
+    data = content if isinstance(content, bytes) else content.read_bytes()
+    if there.lfs is not None:
+        is_same = hashlib.sha256(data).hexdigest() == there.lfs.sha256
+    else:
+        is_same = git_blob(data) == there.blob_id
+    return "unchanged" if is_same else "changed"
+
+
+def _commit(
+    api: HfApi,
+    destination: Destination,
+    start: _There,
+    files: _Files,
+    pushed: Pushed,
+    message: str | None,
+) -> Pushed:
+    """Send what differs, all in one commit on top of the one that was looked at."""
+    operations = [
+        CommitOperationAdd(path_in_repo=file.name, path_or_fileobj=files[file.name])
+        for file in pushed.files
+        if file.change != "unchanged"
+    ]
+    if not operations:
+        url = f"{api.endpoint}/{destination.repo_id}/commit/{start.commit}"
+        return replace(pushed, commit_url=url)
+    # create_commit, not upload_folder: that one may split a push into several commits.
+    made = told(
+        lambda: api.create_commit(
+            destination.repo_id,
+            operations,
+            commit_message=message or "Push with hub-models",
+            revision=destination.revision,
+            create_pr=destination.create_pr,
+            parent_commit=start.commit,
+        ),
+        str(destination),
+    )
+    return replace(pushed, commit_url=made.commit_url, pull_request_url=made.pr_url)
