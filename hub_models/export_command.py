@@ -1,13 +1,16 @@
 """The command line: `hub-models export`."""
 
 import argparse
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hub_models.class_folders import LabelledPicture, read_class_folders, thin
+from hub_models.errors import CheckpointError
 
 _MAX_PARITY_PICTURES = 64
 
@@ -37,6 +40,7 @@ def add_export(commands: Any) -> None:
         help="pictures in one sub-folder per class: compared on, calibrated with and measured",
     )
     parser.add_argument("--force", action="store_true", help="write INT8 even if a gate fails")
+    parser.add_argument("--json", action="store_true", help="print what was measured as JSON")
     parser.set_defaults(run=_export, parser=parser)
 
 
@@ -55,14 +59,20 @@ def _export(options: argparse.Namespace) -> int:
         pictures = read_class_folders(options.calibrate, labels)
     path = options.to / "model.onnx"
     parity = export_onnx(folder, path, pixels=_pixels(folder, pictures))
-    kind = "" if pictures else "drawn "
-    print(
-        f"{path}: opset {OPSET}, {path.stat().st_size:,} bytes, by the {parity.exporter} exporter; "
-        f"against PyTorch on {parity.pictures} {kind}pictures, at batch sizes 1, 3 and 8: "
-        f"logits within {parity.logits_difference:.1e} of the largest, "
-        f"same first class on {parity.top1_agreement:.1%}"
-    )
-    return _export_int8(options, path, pictures) if options.int8 else 0
+    facts: dict[str, Any] = {
+        "file": str(path),
+        "opset": OPSET,
+        "bytes": path.stat().st_size,
+        "parity": asdict(parity) | {"drawn": not pictures},
+    }
+    if not options.json:
+        _print_parity(facts)
+    failures = _export_int8(options, path, pictures, facts) if options.int8 else None
+    if options.json:
+        print(json.dumps(facts, indent=2))
+    if failures:
+        raise CheckpointError(failures)
+    return 0
 
 
 def _pixels(folder: Path, pictures: list[LabelledPicture]) -> Any:
@@ -77,18 +87,38 @@ def _pixels(folder: Path, pictures: list[LabelledPicture]) -> Any:
     return np.stack([preprocess(load_image(p.path, name=str(p.path)), config) for p in chosen])
 
 
-def _export_int8(options: argparse.Namespace, path: Path, pictures: list[LabelledPicture]) -> int:
-    from hub_models.errors import CheckpointError
+def _export_int8(
+    options: argparse.Namespace,
+    path: Path,
+    pictures: list[LabelledPicture],
+    facts: dict[str, Any],
+) -> str | None:
+    """Add what was measured to the facts; return the sentence of a gate that failed."""
     from hub_models.int8 import export_int8
 
     target = options.to / "model_int8.onnx"
     trial = export_int8(path, target, pictures, force=options.force, progress=_tell)
-    _print_table(trial)
-    if trial.failures:
-        outcome = "written all the same" if options.force else "not written"
-        raise CheckpointError(f"{target}: {outcome}: {'; '.join(trial.failures)}")
-    print(f"{target}: {trial.best.name}, {trial.best.bytes:,} bytes")
-    return 0
+    is_written = options.force or not trial.failures
+    facts["int8"] = asdict(trial) | {"file": str(target) if is_written else None}
+    if not options.json:
+        _print_table(trial)
+        if is_written:
+            print(f"{target}: {trial.best.name}, {trial.best.bytes:,} bytes")
+    if not trial.failures:
+        return None
+    outcome = "written all the same" if options.force else "not written"
+    return f"{target}: {outcome}: {'; '.join(trial.failures)}"
+
+
+def _print_parity(facts: dict[str, Any]) -> None:
+    parity = facts["parity"]
+    kind = "drawn " if parity["drawn"] else ""
+    print(
+        f"{facts['file']}: opset {facts['opset']}, {facts['bytes']:,} bytes, by the "
+        f"{parity['exporter']} exporter; against PyTorch on {parity['pictures']} {kind}pictures, "
+        f"at batch sizes 1, 3 and 8: logits within {parity['logits_difference']:.1e} of the "
+        f"largest, same first class on {parity['top1_agreement']:.1%}"
+    )
 
 
 def _tell(line: str) -> None:

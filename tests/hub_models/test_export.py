@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from hub_models import CheckpointError, ConfigError, ImageClassifier
+from hub_models.cli import main
 from hub_models.export import EXPORTERS, OPSET, Exporter, export_onnx, hash_file, staged
 from hub_models.session import Session
 from tests.processes import run_python
@@ -124,6 +125,22 @@ def test_the_newer_exporter_passes_the_same_gate(tiny_folder: Path, tmp_path: Pa
         tiny_folder, tmp_path / "m.onnx", exporters={"dynamo": EXPORTERS["dynamo"]}
     )
     assert parity.is_close
+
+
+def test_the_command_writes_the_file_and_says_how_close_it_is(
+    tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["export", str(tiny_folder), "--to", str(tmp_path / "out")]
+    assert main(options) == 0
+    path = tmp_path / "out" / "model.onnx"
+    said = capsys.readouterr().out
+    assert said.startswith(f"{path}: opset {OPSET}, {path.stat().st_size:,} bytes, by the ")
+    assert "8 drawn pictures, at batch sizes 1, 3 and 8: logits within " in said
+    assert main([*options, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["file"] == str(path)
+    assert facts["parity"]["top1_agreement"] == 1
+    assert facts["parity"]["logits_difference"] <= 1e-4
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -44,6 +44,10 @@ def test_macs_are_those_of_the_papers() -> None:
     assert count_macs(config_of("mobilenetv2_140"), side_px=224) / 1e6 == pytest.approx(
         585, rel=0.01
     )
+    # Howard et al. 2017 (arXiv:1704.04861), table 6: millions of mult-adds by width
+    for width, millions in {"100": 569, "075": 325, "050": 149, "025": 41}.items():
+        macs = count_macs(config_of(f"mobilenetv1_{width}"), side_px=224)
+        assert macs / 1e6 == pytest.approx(millions, abs=1), width
 
 
 def test_macs_are_those_computed_by_hand() -> None:
