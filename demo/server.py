@@ -45,7 +45,6 @@ def build_app(service: Service, settings: Settings) -> Guard:
             path=path,
             theme=make_theme(),
             css_paths=STYLE,
-            head=_head(language),
             footer_links=["api"],
             allowed_paths=[str(EXAMPLES)],
             max_file_size=MAX_FILE_BYTES,
@@ -104,23 +103,47 @@ class _Server(uvicorn.Server):
 
 
 class _Languages:
-    """Sends a visitor of "/" to the page in their language; other requests pass through."""
+    """Sends a visitor of "/" to the page in their language, and tells Gradio which it is."""
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["path"] in {"/", "/zh", "/zh/"}:
-            request = Request(scope)
-            is_chinese = scope["path"] != "/"
-            asked = request.query_params.get("lang", "zh" if is_chinese else "")
-            language = choose_language(asked, request.headers.get("accept-language", ""))
-            if (PATHS[language] != "/") != is_chinese or scope["path"] == "/zh":
-                place = PATHS[language].rstrip("/") + "/"
-                rest = f"?{request.url.query}" if request.url.query else ""
-                answer = RedirectResponse(f"{place}{rest}", headers={"vary": "accept-language"})
-                return await answer(scope, receive, send)
-        await self._app(scope, receive, send)
+        if scope["type"] != "http" or scope["path"] not in {"/", "/zh", "/zh/"}:
+            return await self._app(scope, receive, send)
+        request = Request(scope)
+        is_chinese = scope["path"] != "/"
+        asked = request.query_params.get("lang", "zh" if is_chinese else "")
+        language = choose_language(asked, request.headers.get("accept-language", ""))
+        if (PATHS[language] != "/") != is_chinese or scope["path"] == "/zh":
+            place = PATHS[language].rstrip("/") + "/"
+            rest = f"?{request.url.query}" if request.url.query else ""
+            answer = RedirectResponse(f"{place}{rest}", headers={"vary": "accept-language"})
+            return await answer(scope, receive, send)
+        await self._app(scope, receive, _first_of_all(_script(language).encode(), send))
+
+
+def _first_of_all(script: bytes, send: Any) -> Any:
+    """Put a script at the head of a page: Gradio's `head` runs after it has looked around."""
+    start: dict[str, Any] = {}
+    body = bytearray()
+
+    async def changed(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            start.update(message)
+            return
+        if message["type"] != "http.response.body":  # what Starlette tells its test client
+            return await send(message)
+        body.extend(message.get("body", b""))
+        if message.get("more_body"):
+            return
+        page = bytes(body).replace(b"<head>", b"<head>" + script, 1)
+        headers = [(n, v) for n, v in start["headers"] if n.lower() != b"content-length"]
+        length = (b"content-length", str(len(page)).encode())
+        await send({**start, "headers": [*headers, length]})
+        await send({"type": "http.response.body", "body": page})
+
+    return changed
 
 
 def _add_probes(app: FastAPI, service: Service) -> None:
@@ -141,7 +164,7 @@ def _add_probes(app: FastAPI, service: Service) -> None:
         return Response(service.metrics.render(), media_type="text/plain; version=0.0.4")
 
 
-def _head(language: str) -> str:
+def _script(language: str) -> str:
     """Make Gradio's own words follow the page's language, not the browser's."""
     return (
         f"<script>Object.defineProperty(navigator, 'language', {{get: () => '{language}'}});"

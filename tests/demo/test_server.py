@@ -71,6 +71,14 @@ def test_each_page_speaks_its_language(client):
     assert chinese["title"] == CATALOGUES["zh-CN"]["title"]
 
 
+def test_gradios_own_words_follow_the_page_and_not_the_browser(client):
+    for path, language in (("/?lang=en", "en"), ("/zh/?lang=zh", "zh-CN")):
+        page = client.get(path, headers={"accept-language": "fr"}).text
+        script = page.partition("<head>")[2].partition("</script>")[0]
+        assert f"get: () => '{language}'" in script
+        assert page.rstrip().endswith("</html>")
+
+
 def test_the_probes_tell_alive_from_ready(client, service):
     assert client.get("/healthz").text == "alive"
     assert client.get("/readyz").status_code == 503
