@@ -133,7 +133,8 @@ def _first_of_all(script: bytes, send: Any) -> Any:
             start.update(message)
             return
         if message["type"] != "http.response.body":  # what Starlette tells its test client
-            return await send(message)
+            await send(message)
+            return
         body.extend(message.get("body", b""))
         if message.get("more_body"):
             return
