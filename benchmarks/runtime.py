@@ -2,7 +2,7 @@
 
     python benchmarks/runtime.py FOLDER [FOLDER ...]
 
-About 35 seconds per folder. Each row is a process of its own. `p50` is one caller's wait for one
+About a minute per folder. Each row is a process of its own. `p50` is one caller's wait for one
 picture's pass, `cores` how many cores are busy meanwhile, `8 callers` how many pictures a second
 eight threads get, from JPEG bytes to probabilities, and `peak` the memory after that and after a
 pass of 32. hub_models.session and hub_models.batcher use the rows marked by *.
@@ -24,7 +24,6 @@ import onnxruntime
 
 from hub_models import batcher
 from hub_models.drawn import draw
-from hub_models.export_cache import cached_export
 from hub_models.profile_worker import peak_bytes
 from hub_models.runtime import Runtime
 from hub_models.session import INPUT, OUTPUTS, Session
@@ -45,6 +44,8 @@ ROWS: dict[str, dict[str, Any]] = {
 
 def main() -> None:
     """Print one table per folder."""
+    from hub_models.export_cache import cached_export  # brings PyTorch, which no row should hold
+
     print(json.dumps(describe_machine()))
     for folder in sys.argv[1:]:
         path = cached_export(Path(folder))
