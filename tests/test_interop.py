@@ -55,7 +55,8 @@ def test_timm_and_transformers_give_our_logits_labels_and_pixels(name: str, tmp_
 
 
 def test_every_architecture_that_timm_has_is_compared() -> None:
-    assert tuple(name for name in ARCHITECTURES if name != "mobilenetv2_025") == interop.TWINS
+    ours_alone = {"mobilenetv1_025", "mobilenetv1_050", "mobilenetv1_075", "mobilenetv2_025"}
+    assert tuple(name for name in ARCHITECTURES if name not in ours_alone) == interop.TWINS
 
 
 @pytest.mark.parametrize("name", FEW)

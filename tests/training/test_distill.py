@@ -121,19 +121,19 @@ def test_the_centre_view_is_computed_once_for_all_runs_of_a_teacher(
     accelerator: Accelerator, data: Data, teacher: str
 ) -> None:
     lesson_of(accelerator, data, teacher)
-    (file,) = cache_folder().iterdir()
+    (file,) = cache_folder("features").iterdir()
     before = file.stat().st_mtime_ns
     lesson_of(accelerator, data, teacher, teacher_weight=0.2, learning_rate=0.5)
-    assert [path.stat().st_mtime_ns for path in cache_folder().iterdir()] == [before]
+    assert [path.stat().st_mtime_ns for path in cache_folder("features").iterdir()] == [before]
     lesson_of(accelerator, data, teacher, teacher_size=32)
-    assert len(list(cache_folder().iterdir())) == 2
+    assert len(list(cache_folder("features").iterdir())) == 2
 
 
 def test_the_student_s_view_is_the_same_pixels_normalised_for_the_teacher(
     accelerator: Accelerator, data: Data, teacher: str
 ) -> None:
     lesson = lesson_of(accelerator, data, teacher, teacher_view="student")
-    assert not cache_folder().exists()
+    assert not cache_folder("features").exists()
     square = PreprocessConfig(resize=36, crop=32)
     theirs = PreprocessConfig(resize=36, crop=32, mean=TEACHER_VIEW.mean, std=TEACHER_VIEW.std)
     seen = lesson.look(pictures(data, square, [3, 4]), [3, 4])
