@@ -32,6 +32,12 @@ def write_split(folder: Path, name: str, count: int, features: datasets.Features
     table.to_parquet(folder / f"{name}-00000-of-00001.parquet")
 
 
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`datasets` waits ten seconds at the end of every pass for Arrow's threads (arrow#45214)."""
+    monkeypatch.setattr(datasets.config, "SLEEP_TIME_ON_THREADS_SHUTDOWN", 0, raising=False)
+
+
 @pytest.fixture
 def parquet(tmp_path: Path) -> Path:
     """A data set folder with 48 training and 12 validation pictures."""
