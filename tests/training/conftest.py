@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from accelerate import Accelerator, DataLoaderConfiguration
 from PIL import Image
 
 CHANNELS = {"red": 0, "green": 1, "blue": 2}
@@ -20,6 +21,17 @@ def photo(seed: int, side: int = 160) -> Image.Image:
     """A smooth picture unlike that of any other seed, as photographs are."""
     levels = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
     return Image.fromarray(levels).resize((side, side * 3 // 4), Image.Resampling.BICUBIC)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or fills the cache of whoever runs it."""
+    monkeypatch.setenv("HUB_MODELS_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def accelerator() -> Accelerator:
+    return Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
 
 
 @pytest.fixture

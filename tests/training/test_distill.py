@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 import torch
-from accelerate import Accelerator, DataLoaderConfiguration
+from accelerate import Accelerator
 from torch.nn import functional
 
 from hub_models import ImageClassifier, PreprocessConfig, load_image
@@ -21,16 +21,6 @@ from training.teacher import load_teacher
 
 LABELS = ("blue", "green", "red")  # as the data set has them
 TEACHER_VIEW = PreprocessConfig(resize=40, crop=36, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HUB_MODELS_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def accelerator() -> Accelerator:
-    return Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from accelerate import Accelerator, DataLoaderConfiguration
+from accelerate import Accelerator
 
 from hub_models import ImageClassifier, PreprocessConfig
 from training.augment import CentreView
@@ -12,16 +12,6 @@ from training.data import Data, load_data
 from training.features import Features, FeatureSource, cached_features
 from training.loop import set_up
 from training.state import Progress
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HUB_MODELS_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def accelerator() -> Accelerator:
-    return Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
 
 
 @pytest.fixture

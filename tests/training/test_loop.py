@@ -18,11 +18,6 @@ from training.state import Progress
 
 
 @pytest.fixture
-def accelerator() -> Accelerator:
-    return Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
-
-
-@pytest.fixture
 def data(class_folders: object) -> Data:
     return load_data(str(class_folders), validation_fraction=0.2)
 

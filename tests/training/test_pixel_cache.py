@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from accelerate import Accelerator, DataLoaderConfiguration
+from accelerate import Accelerator
 
 from hub_models import PreprocessConfig
 from hub_models.preprocess import preprocess
@@ -20,16 +20,6 @@ from training.pixel_cache import PixelCache, pixel_caches
 from training.reduction import EvaluationSquare, Reduction, ShorterSide
 
 PREPROCESS = PreprocessConfig(resize=36, crop=32)
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HUB_MODELS_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def accelerator() -> Accelerator:
-    return Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
 
 
 @pytest.fixture
