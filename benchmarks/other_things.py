@@ -120,7 +120,7 @@ def measure(model: ImageClassifier, images: list[Image.Image]) -> dict[str, Valu
         features = model.feature_map(model.pixels(image).unsqueeze(0))  # (1, K, h, w)
         pooled.append(features.mean(dim=(2, 3)))
     batch = torch.cat(pooled)  # (N, K)
-    logits = model.head(batch).double().numpy()  # (N, C)
+    logits = model.head(batch).double().numpy() / model.config.temperature  # (N, C)
     return {name: number(logits, batch.double().numpy()) for name, number in NUMBERS.items()}
 
 
@@ -151,7 +151,11 @@ def main() -> None:
         values = {kind: measure(model, images) for kind, images in (usual | others).items()}
         (below, flagged), *_ = [_print_row(name, number, values) for number in NUMBERS]
         if flagged >= USEFUL_SHARE:
-            thresholds[digest_weights(model)] = {"model": name, "below": round(below, 4)}
+            thresholds[digest_weights(model)] = {
+                "model": name,
+                "temperature": model.config.temperature,
+                "below": round(below, 4),
+            }
     if options.write:
         THRESHOLDS.write_text(json.dumps(thresholds, indent=2) + "\n", encoding="utf-8")
 

@@ -48,7 +48,7 @@ class Engine:
         weights = digest_weights(model)
         described = render_config(self.config).encode()
         self.identity = weights + hashlib.sha256(described).hexdigest()
-        self._unlike_below = find_threshold(weights)
+        self._unlike_below = find_threshold(weights, self.config.temperature)
 
     def facts(self, source: str) -> Facts:
         """Say what the model is.
@@ -98,7 +98,8 @@ class Engine:
         with torch.inference_mode():
             batch, preprocess_ms, _ = _timed(lambda: self._model.pixels(image).unsqueeze(0))
             (logits, features), forward_ms, passes = _timed(lambda: self._forward(batch))
-        predictions = tuple(rank(logits, self.config.label_names, top=KEPT_CLASSES))
+        labels, temperature = self.config.label_names, self.config.temperature
+        predictions = tuple(rank(logits, labels, top=KEPT_CLASSES, temperature=temperature))
         classes = np.argsort(-logits, kind="stable")[:MAPPED_CLASSES]
         weights = self._model.head.weight.detach().numpy()[classes]  # (k, K)
         return Reading(

@@ -11,15 +11,20 @@ from typing import Final
 THRESHOLDS: Final = Path(__file__).with_name("other_things.json")
 
 
-def find_threshold(weights_sha256: str, thresholds: Path = THRESHOLDS) -> float | None:
+def find_threshold(
+    weights_sha256: str, temperature: float, thresholds: Path = THRESHOLDS
+) -> float | None:
     """Find what was measured for a model.
 
     Args:
         weights_sha256: As `digest_weights` gives it.
+        temperature: Of the model's config: another one makes other probabilities.
         thresholds: The file of the measured models.
 
     Returns:
         A top probability, 0 to 1; None for a model that was not measured, or that cannot tell.
     """
     measured = json.loads(thresholds.read_text(encoding="utf-8")).get(weights_sha256)
-    return float(measured["below"]) if measured else None
+    if measured is None or measured.get("temperature", 1.0) != temperature:
+        return None
+    return float(measured["below"])

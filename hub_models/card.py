@@ -64,6 +64,7 @@ def render_card(config: ModelConfig, name: str) -> str:
         _results(config.results),
         _scores(config.results),
         *_classes(config),
+        _costs(config.costs),
         _limits(config),
         _usage(config, name),
     ]
@@ -165,6 +166,39 @@ def _classes(config: ModelConfig) -> list[str]:
     return sections
 
 
+def _costs(costs: Mapping[str, Any]) -> str:
+    """Write what the model weighs and how long it takes, where it was measured."""
+    if not costs:
+        return ""
+    rows = [
+        [
+            str(row.get("engine", "")),
+            f"{row['threads']}",
+            f"{row['batch']}",
+            f"{row['forward_p50_ms']:.1f}",
+            f"{row['p50_ms']:.1f}",
+            f"{row['p95_ms']:.1f}",
+            f"{row['peak_bytes'] / 1e6:,.0f}",
+        ]
+        for row in costs["measurements"]
+    ]
+    titles = ["engine", "threads", "batch", "forward p50 (ms)", "all p50 (ms)", "all p95 (ms)"]
+    machine = costs.get("machine", {})
+    versions = ", ".join(f"{k} {v}" for k, v in machine.get("versions", {}).items())
+    return "\n".join([
+        "## Costs",
+        "",
+        f"{costs['parameters']:,} parameters, {costs['macs']:,} MACs a picture "
+        f"({2 * costs['macs']:,} FLOPs), {costs['bytes']:,} bytes of weights.",
+        "",
+        _table([*titles, "peak memory (MB)"], rows),
+        "",
+        f"“All” is from a JPEG's bytes to probabilities ({costs.get('picture', '')}). Measured by "
+        f"`{costs.get('command', '')}` on {machine.get('cpu', '')}, {machine.get('cores', '')} "
+        f"cores; {versions}.",
+    ])  # fmt: skip
+
+
 def _numbers(numbers: Mapping[str, Any], columns: Mapping[str, tuple[str, str]]) -> list[str]:
     return [form.format(numbers[k]) if k in numbers else "" for k, (_, form) in columns.items()]
 
@@ -183,7 +217,8 @@ def _limits(config: ModelConfig) -> str:
         if config.results
         else "- Nothing was measured.",
     ]
-    eces = {name: n["ece"] for name, n in config.results.items() if "ece" in n}
+    key = "ece" if config.temperature == 1 else "ece_calibrated"  # what `classify` answers with
+    eces = {name: n[key] for name, n in config.results.items() if key in n}
     if eces:
         measured = ", ".join(f"{ece:.2%} on {name}" for name, ece in eces.items())
         lines.append(f"- Its probabilities are off by {measured} on average (ECE).")
@@ -201,6 +236,12 @@ model = ImageClassifier.from_pretrained("{name}")
 print(model.classify("photo.jpg"))
 ```
 """
+    alone = (
+        f"\n\nBoth leave out the temperature ({config.temperature:.2f}) that `classify` divides "
+        "logits by: their first class is the same, their probabilities are not calibrated."
+        if config.temperature != 1
+        else ""
+    )
     if not config.is_read_by_timm:
         stem = f" with the stem `{config.stem}`" if config.stem != "imagenet" else ""
         return (
@@ -223,7 +264,7 @@ transformers too, where timm is installed:
 from transformers import pipeline
 
 print(pipeline("image-classification", model="{name}")("photo.jpg"))
-```"""
+```{alone}"""
 
 
 def _cell(value: object) -> str:

@@ -15,10 +15,14 @@ STEMS: Final = ("imagenet", "small")
 MAX_LABELS: Final = 100_000
 MAX_LABEL_CHARS: Final = 200
 MAX_SIDE: Final = 4096  # of resize and crop, in pixels
+MIN_TEMPERATURE: Final = 0.05  # where a model is never wrong, the best fit would be 0
+MAX_TEMPERATURE: Final = 20.0
 # What could hide or forge text where a name is shown: control characters, line separators,
 # overrides of the reading direction (CVE-2021-42574), halves of surrogate pairs.
 UNSAFE_CHARACTER: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
+# Of each row in `costs.measurements`.
+COST_KEYS: Final = ("threads", "batch", "forward_p50_ms", "p50_ms", "p95_ms", "peak_bytes")
 _CLASS_KEYS: Final = ("precision", "recall", "f1", "support")  # of each class in `per_class`
 _MEASURED_KEYS: Final = frozenset({
     "accuracy", "accuracy_low", "accuracy_high", "images", "macro_f1", "auc", "ece", "temperature",
@@ -85,6 +89,9 @@ class ModelConfig:
         origin: How the weights were made: flat, JSON values; shown on the card.
         results: Measured numbers by split, {"test": {"accuracy": 0.97, "images": 1400}};
             `per_class` holds one object per class, `confusion` a row of counts for each.
+        temperature: What logits are divided by before the softmax, fitted on validation
+            (arXiv:1706.04599); 1 where nothing was fitted.
+        costs: What `hub-models profile --save` measured: bytes, MACs, milliseconds, memory.
     """
 
     architecture: str
@@ -97,6 +104,8 @@ class ModelConfig:
     stem: str = "imagenet"
     origin: Mapping[str, Any] = field(default_factory=dict)
     results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    temperature: float = 1.0
+    costs: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse labels, rates, names and results that cannot be right."""
@@ -104,6 +113,12 @@ class ModelConfig:
         if not 0 <= self.drop_rate < 1:
             raise ConfigError(f"drop_rate must be at least 0 and under 1, not {self.drop_rate}")
         _one_of("stem", self.stem, STEMS)
+        if not MIN_TEMPERATURE <= self.temperature <= MAX_TEMPERATURE:
+            raise ConfigError(
+                f"temperature must be from {MIN_TEMPERATURE} to {MAX_TEMPERATURE}, "
+                f"not {self.temperature}"
+            )
+        _check_costs(self.costs)
         for split, numbers in self.results.items():
             for key in sorted(_MEASURED_KEYS & numbers.keys()):
                 check_number(numbers[key], f"results.{split}.{key}")
@@ -171,6 +186,23 @@ def _check_classes(rows: object, where: str) -> None:
             raise ConfigError(f"{where}[{number}].label must be a class name")
         for key in _CLASS_KEYS:
             check_number(row.get(key), f"{where}[{number}].{key}")
+
+
+def _check_costs(costs: Mapping[str, Any]) -> None:
+    """Refuse costs the card could not show."""
+    if not costs:
+        return
+    for key in ("parameters", "macs", "bytes"):
+        check_number(costs.get(key), f"costs.{key}")
+    machine = costs.get("machine", {})
+    if not isinstance(machine, Mapping) or not isinstance(machine.get("versions", {}), Mapping):
+        raise ConfigError(f"costs.machine must be an object, not {abbreviated(machine)}")
+    rows = costs.get("measurements")
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise ConfigError(f"costs.measurements must be a list of objects, not {abbreviated(rows)}")
+    for number, row in enumerate(rows):
+        for key in COST_KEYS:
+            check_number(row.get(key), f"costs.measurements[{number}].{key}")
 
 
 def _check_square(rows: object, where: str) -> None:

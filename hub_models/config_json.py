@@ -40,8 +40,9 @@ _MODEL_ARGS_KEYS: Final = frozenset({
     "stem",
 })  # fmt: skip
 _OWN_KEYS: Final = frozenset(
-    {"format_version", "resize", "crop", "crop_mode", "stem", "origin", "results"}
-)
+    {"format_version", "resize", "crop", "crop_mode", "stem", "origin", "results", "temperature",
+     "costs"}
+)  # fmt: skip
 
 
 def render_config(config: ModelConfig) -> str:
@@ -90,6 +91,8 @@ def render_config(config: ModelConfig) -> str:
             "stem": config.stem,
             "origin": dict(config.origin),
             "results": {split: dict(numbers) for split, numbers in config.results.items()},
+            **({"temperature": config.temperature} if config.temperature != 1 else {}),
+            **({"costs": dict(config.costs)} if config.costs else {}),
         },
     }
     try:
@@ -140,6 +143,8 @@ def parse_config(text: str | bytes) -> ModelConfig:
         stem=own.get("stem", args.get("stem", "imagenet")),
         origin=origin,
         results={k: _mapping(v, f"hub_models.results.{k}") for k, v in results.items()},
+        temperature=check_number(own.get("temperature", 1.0), "hub_models.temperature"),
+        costs=_mapping(own.get("costs", {}), "hub_models.costs"),
     )
 
 

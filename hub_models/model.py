@@ -337,12 +337,16 @@ class ImageClassifier(nn.Module):
     @torch.inference_mode()
     def _classify(self, images: Sequence[ImageSource], top: int | None) -> list[list[Prediction]]:
         rows: list[list[Prediction]] = []
+        config = self.config
         with _evaluating(self):
             for start in range(0, len(images), _BATCH_SIZE):
                 chunk = images[start : start + _BATCH_SIZE]
                 batch = torch.stack([self.pixels(image) for image in chunk])
                 logits = self(batch.to(self.head.weight)).float().cpu().numpy()  # (N, C)
-                rows += [rank(row, self.config.label_names, top=top) for row in logits]
+                rows += [
+                    rank(row, config.label_names, top=top, temperature=config.temperature)
+                    for row in logits
+                ]
         return rows
 
     @classmethod
@@ -395,8 +399,9 @@ def _relabelled(
         raise ConfigError("ignore_mismatched_head needs label_names: what is the fresh head for?")
     labels = _checked_labels(label_names)
     if new_if_other and labels != config.label_names:
-        origin = {"start": f"the backbone of {source}"}  # what was measured is not of this head
-        return replace(config, label_names=labels, origin=origin, results={}), True
+        config = replace(config, results={}, temperature=1.0)  # measured with the other head
+        origin = {"start": f"the backbone of {source}"}
+        return replace(config, label_names=labels, origin=origin), True
     if len(labels) != len(config.label_names):
         raise ConfigError(
             f"{source}: {len(labels)} label_names were given, the checkpoint's head has "

@@ -23,7 +23,11 @@ class Prediction:
 
 
 def rank(
-    logits: NDArray[np.floating], label_names: Sequence[str], *, top: int | None = None
+    logits: NDArray[np.floating],
+    label_names: Sequence[str],
+    *,
+    top: int | None = None,
+    temperature: float = 1.0,
 ) -> list[Prediction]:
     """Turn one image's logits into predictions, the most probable first.
 
@@ -31,6 +35,8 @@ def rank(
         logits: Shape (C,), any scale.
         label_names: C class names, in the order of the logits.
         top: How many predictions to return, at least 1; all C of them if None.
+        temperature: What the logits are divided by, above 0: how sure they are, not which is
+            first (Guo et al. 2017, arXiv:1706.04599).
 
     Returns:
         At most `top` predictions in falling probability; equal ones keep class order.
@@ -39,7 +45,7 @@ def rank(
         CheckpointError: If a logit is NaN or infinite, as damaged weights give.
     """
     assert logits.shape == (len(label_names),), (logits.shape, len(label_names))
-    probabilities = softmax(logits)  # (C,)
+    probabilities = softmax(logits.astype(np.float64) / temperature)  # (C,)
     order = np.argsort(-probabilities, kind="stable")[:top]
     return [Prediction(label_names[i], float(probabilities[i])) for i in order]
 

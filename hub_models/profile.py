@@ -7,8 +7,8 @@ memory nor thread pools of one count for another.
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -125,6 +125,41 @@ def profile(
         "machine": describe_machine(),
         "measurements": measurements,
     }
+
+
+def save_costs(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write what a profile measured into a folder's config and card.
+
+    Args:
+        folder: A checkpoint folder, the one that was measured.
+        facts: As `profile` returns them.
+
+    Raises:
+        CheckpointError: If the folder cannot be written.
+    """
+    config = hub.read_config(folder)
+    rows = [
+        {
+            "engine": row["engine"],
+            "threads": row["threads"],
+            "batch": row["batch"],
+            "forward_p50_ms": row["forward_ms"]["p50"],
+            "p50_ms": row["classify_ms"]["p50"],
+            "p95_ms": row["classify_ms"]["p95"],
+            "peak_bytes": row["peak_bytes"],
+        }
+        for row in facts["measurements"]
+    ]
+    costs = {
+        "command": "hub-models profile FOLDER --save",
+        "picture": facts["measurements"][0]["picture"],
+        "machine": facts["machine"],
+        "parameters": facts["parameters"]["total"],
+        "macs": facts["macs"],
+        "bytes": facts["bytes"][hub.WEIGHTS_FILE],
+        "measurements": rows,
+    }
+    hub.write_config(folder, replace(config, costs=costs))
 
 
 def _measure(engine: str, file: Path, threads: int, settings: Settings) -> Sequence[dict[str, Any]]:

@@ -4,8 +4,10 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from hub_models.errors import ConfigError
 from hub_models.timing import usable_cores
 
 
@@ -35,11 +37,14 @@ def add_profile(commands: Any, count: Callable[[str], int]) -> None:
         "--engine", choices=("torch", "onnx"), action="append", help="(those installed)"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--save", action="store_true", help="write the numbers into the folders and their cards"
+    )
     parser.set_defaults(run=_profile)
 
 
 def _profile(options: argparse.Namespace) -> int:
-    from hub_models.profile import Settings, profile
+    from hub_models.profile import Settings, profile, save_costs
     from hub_models.runtime import is_onnx_installed
 
     installed = ["torch", "onnx"] if is_onnx_installed() else ["torch"]
@@ -48,11 +53,15 @@ def _profile(options: argparse.Namespace) -> int:
         batches=_each_once(options.batch or [1, 8]),
         threads=_each_once(options.threads or [1, usable_cores()]),
     )
+    if options.save and not all(Path(source).is_dir() for source in options.sources):
+        raise ConfigError("--save needs local folders: a repository on the hub is not changed")
     profiles = []
     for source in options.sources:
         profiles.append(profile(source, settings, progress=_tell))
         if not options.json:
             _print_profile(profiles[-1])
+        if options.save:
+            save_costs(Path(source), profiles[-1])
     if options.json:
         print(json.dumps(profiles, indent=2))
     return 0

@@ -124,9 +124,13 @@ class Runtime:
 
     def _classify(self, images: Sequence[ImageSource], top: int | None) -> list[list[Prediction]]:
         rows: list[list[Prediction]] = []
+        config = self.config
         for batch in self._batches(images):
             logits = self.outputs(batch)[0]  # (N, C)
-            rows += [rank(row, self.config.label_names, top=top) for row in logits]
+            rows += [
+                rank(row, config.label_names, top=top, temperature=config.temperature)
+                for row in logits
+            ]
         return rows
 
     def _batches(self, images: Sequence[ImageSource]) -> Iterator[NDArray[np.float32]]:

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
+from hub_models.config import MAX_TEMPERATURE, MIN_TEMPERATURE
 from hub_models.prediction import softmax
 
 BINS: Final = 15  # as Guo et al. 2017 (arXiv:1706.04599) have it, so that numbers compare
-TEMPERATURES: Final = (0.05, 20.0)  # where a model is never wrong, the best would be 0
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,16 @@ def fit_temperature(logits: NDArray[np.floating], targets: NDArray[np.integer]) 
         targets: Shape (N,), class indices.
 
     Returns:
-        Above 1 for a model that is too sure; within TEMPERATURES.
+        Above 1 for a model that is too sure; within what a config may hold.
     """
     wide = logits.astype(np.float64)
-    bounds = tuple(np.log(TEMPERATURES))  # convex in 1 / T: one valley on any monotone scale
+    bounds = tuple(
+        np.log([MIN_TEMPERATURE, MAX_TEMPERATURE])
+    )  # convex in 1 / T: one valley on any monotone scale
     found = minimize_scalar(
         lambda log_t: cross_entropy(wide / np.exp(log_t), targets), bounds=bounds, method="bounded"
     )
-    return float(np.exp(found.x))
+    return float(np.clip(np.exp(found.x), MIN_TEMPERATURE, MAX_TEMPERATURE))
 
 
 def cross_entropy(logits: NDArray[np.floating], targets: NDArray[np.integer]) -> float:

@@ -124,7 +124,12 @@ def _measure_all(options: argparse.Namespace) -> list[dict[str, Any]]:
         if options.save:
             command = {"command": _command(names)}
             measured = {split: numbers | command for split, numbers in results.items()}
-            config = replace(model.config, results={**model.config.results, **measured})
+            temperature = reports["validation"].temperature if "validation" in reports else None
+            config = replace(
+                model.config,
+                results={**model.config.results, **measured},
+                temperature=temperature or model.config.temperature,
+            )
             hub.write_config(Path(source), config)
     return rows
 

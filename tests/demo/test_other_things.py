@@ -7,9 +7,11 @@ from tests.demo.conftest import save_tiny
 
 
 def test_a_model_that_was_never_measured_has_no_threshold(tmp_path):
-    (tmp_path / "measured.json").write_text('{"abc": {"model": "a", "below": 0.8}}')
-    assert find_threshold("abc", tmp_path / "measured.json") == 0.8
-    assert find_threshold("def", tmp_path / "measured.json") is None
+    measured = tmp_path / "measured.json"
+    measured.write_text('{"abc": {"model": "a", "temperature": 1.5, "below": 0.8}}')
+    assert find_threshold("abc", 1.5, measured) == 0.8
+    assert find_threshold("def", 1.5, measured) is None
+    assert find_threshold("abc", 1.0, measured) is None  # other probabilities
 
 
 def test_the_committed_thresholds_are_probabilities():
@@ -27,7 +29,7 @@ def test_a_top_probability_under_the_threshold_is_unlike(tmp_path, cat, monkeypa
         (tmp_path / "measured.json").write_text(json.dumps({weights: {"below": below}}))
         monkeypatch.setattr(
             "demo.engine.find_threshold",
-            lambda sha256: find_threshold(sha256, tmp_path / "measured.json"),
+            lambda *key: find_threshold(*key, tmp_path / "measured.json"),
         )
         said.append(open_engine(str(tmp_path / "model")).read(load_image(cat), decode_ms=0.0))
     assert [reading.is_unlike for reading in said] == [False, True]

@@ -201,3 +201,41 @@ def test_no_number_stands_on_the_card_that_the_results_do_not_hold() -> None:
     assert set(re.findall(r"\d+\.\d+%", text)) <= percent
     scores = {f"{value:.4f}" for value in numbers} | {f"{value:.2f}" for value in numbers}
     assert set(re.findall(r"(?<![\d.])\d\.\d{2,4}(?![\d%])", text)) <= scores
+
+
+COSTS = {
+    "command": "hub-models profile FOLDER --save",
+    "picture": "drawn",
+    "parameters": 11_177_538,
+    "macs": 2_000_000,
+    "bytes": 44_700_000,
+    "machine": {"cpu": "a CPU", "cores": 2, "versions": {"torch": "2.9"}},
+    "measurements": [
+        {
+            "engine": "onnx",
+            "threads": 1,
+            "batch": 8,
+            "forward_p50_ms": 1.23,
+            "p50_ms": 2.34,
+            "p95_ms": 3.46,
+            "peak_bytes": 123_400_000,
+        }
+    ],
+}
+
+
+def test_costs_stand_with_the_command_and_the_machine_that_measured_them() -> None:
+    text = render_card(replace(MEASURED, costs=COSTS), "cats")
+    assert "11,177,538 parameters, 2,000,000 MACs a picture (4,000,000 FLOPs)" in text
+    assert "44,700,000 bytes" in text
+    assert "| onnx | 1 | 8 | 1.2 | 2.3 | 3.5 | 123 |" in text
+    assert "`hub-models profile FOLDER --save` on a CPU, 2 cores; torch 2.9." in text
+    assert "## Costs" not in render_card(MEASURED, "cats")
+
+
+def test_the_limits_name_the_error_of_the_probabilities_that_classify_gives() -> None:
+    assert "off by 3.12% on validation, 5.00% on test" in render_card(DETAILED, "cats")
+    calm = render_card(replace(DETAILED, temperature=1.234), "cats")
+    assert "off by 1.02% on test on average" in calm
+    assert "leave out the temperature (1.23)" in calm
+    assert "leave out" not in render_card(DETAILED, "cats")

@@ -27,7 +27,18 @@ FULL = replace(
     stem="small",
     origin={"dataset": "owner/name", "epochs": 3, "minutes": 1.5, "note": None},
     results={"test": {"accuracy": 0.97, "accuracy_low": 0.96, "images": 1400}},
-)
+    temperature=1.25,
+    costs={
+        "parameters": 11,
+        "macs": 12,
+        "bytes": 13,
+        "machine": {"cpu": "a", "cores": 2, "versions": {"torch": "2.9"}},
+        "measurements": [
+            {"engine": "onnx", "threads": 1, "batch": 1, "forward_p50_ms": 1.5, "p50_ms": 2.5,
+             "p95_ms": 3.5, "peak_bytes": 4_000_000}
+        ],
+    },
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -381,6 +392,24 @@ BAD_VALUES = {
     "origin too long": (
         lambda: render_config(replace(PLAIN, origin={"note": "a" * 2**21})),
         "characters, the limit is 2,097,152",
+    ),
+    "temperature 0": (lambda: replace(PLAIN, temperature=0.0), "temperature must be from 0.05"),
+    "temperature NaN": (lambda: replace(PLAIN, temperature=math.nan), "temperature must be from"),
+    "costs without bytes": (
+        lambda: replace(PLAIN, costs={**FULL.costs, "bytes": None}),
+        "costs.bytes must be a number",
+    ),
+    "costs of no machine": (
+        lambda: replace(PLAIN, costs={**FULL.costs, "machine": "a"}),
+        "costs.machine must be an object",
+    ),
+    "costs without rows": (
+        lambda: replace(PLAIN, costs={**FULL.costs, "measurements": {}}),
+        "costs.measurements must be a list of objects",
+    ),
+    "a cost that is none": (
+        lambda: replace(PLAIN, costs={**FULL.costs, "measurements": [{"threads": 1}]}),
+        r"costs.measurements\[0\].batch must be a number",
     ),
     "object in origin": (lambda: render_config(replace(PLAIN, origin={"x": object()})), "no plain"),
 }

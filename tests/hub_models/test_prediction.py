@@ -48,3 +48,10 @@ def test_probabilities_are_plain_floats_that_json_takes() -> None:
 def test_logits_that_are_not_finite_are_an_error_not_an_answer(bad: float) -> None:
     with pytest.raises(CheckpointError, match="NaN or infinity: its weights are damaged"):
         rank(_logits(0, bad, 1), LABELS)
+
+
+def test_a_temperature_changes_how_sure_and_never_which() -> None:
+    plain, calm = rank(_logits(0, 2, 1), LABELS), rank(_logits(0, 2, 1), LABELS, temperature=2)
+    assert [p.label for p in calm] == [p.label for p in plain]
+    assert calm[0].probability < plain[0].probability
+    assert calm == rank(_logits(0, 1, 0.5), LABELS)

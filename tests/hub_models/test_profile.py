@@ -141,17 +141,24 @@ def test_what_a_worker_cannot_measure_is_one_sentence(tmp_path: Path, lively_fol
 
 
 @pytest.mark.slow
-def test_the_command_prints_a_table_and_its_progress_on_stderr(
-    lively_folder: Path, capsys: pytest.CaptureFixture[str]
+def test_the_command_prints_a_table_and_its_progress_on_stderr_and_saves_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--engine", "torch", "--threads", "1", "--batch", "2"]
-    assert main(["profile", str(lively_folder), *options]) == 0
+    assert main(["profile", str(folder), *options, "--save"]) == 0
     out, err = capsys.readouterr()
-    assert err == f"{lively_folder}: torch, 1 threads\n"
+    assert err == f"{folder}: torch, 1 threads\n"
     assert "MACs = " in out
     assert "trainable by freezing mode: head 3,843, last_stage" in out
     assert out.splitlines()[-1].split()[:3] == ["torch", "1", "2"]
-    assert main(["profile", str(lively_folder), *options, "--json"]) == 0
-    (facts,) = json.loads(capsys.readouterr().out)
-    assert facts["measurements"][0]["batch"] == 2
-    assert facts["machine"]["versions"]["python"] == sys.version.split()[0]
+    config = ImageClassifier.from_pretrained(folder).config
+    costs = config.costs
+    (row,) = costs["measurements"]
+    assert (row["batch"], costs["parameters"]) == (2, count_parameters(config)["total"])
+    assert costs["machine"]["versions"]["python"] == sys.version.split()[0]
+    assert f"| torch | 1 | 2 | {row['forward_p50_ms']:.1f} |" in (folder / "README.md").read_text()
+
+
+def test_numbers_are_saved_into_folders_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profile", "owner/name", "--save"]) == 1
+    assert "--save needs local folders" in capsys.readouterr().err

@@ -2,6 +2,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from hub_models import CheckpointError, ConfigError, ImageClassifier, ImageError
 from hub_models.batcher import MAX_BATCH
 from hub_models.drawn import draw
 from hub_models.export_cache import cached_export
+from hub_models.prediction import rank
 from hub_models.runtime import Runtime
 from tests import pictures
 from tests.hub_server import HubServer
@@ -50,6 +52,20 @@ def test_classify_gives_what_the_classifier_gives(
             [p.probability for p in reference], abs=1e-4
         )
     assert len(runtime.classify(photo, top=1)) == 1
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_temperature_of_the_config_is_used(
+    engine: str, cache: Path, model: ImageClassifier, photo: Path, tmp_path: Path
+) -> None:
+    logits = model(model.pixels(photo).unsqueeze(0)).detach().numpy()[0]
+    model.config = replace(model.config, temperature=2.0)
+    model.save_pretrained(tmp_path / "calm")
+    expected = rank(logits, model.config.label_names, temperature=2.0)
+    assert model.classify(photo)[0].probability == pytest.approx(expected[0].probability, abs=1e-6)
+    (first, *_) = load_runtime(tmp_path / "calm", engine=engine).classify(photo)
+    assert first.label == expected[0].label
+    assert first.probability == pytest.approx(expected[0].probability, abs=1e-4)
 
 
 def test_a_list_of_any_length_keeps_its_order(runtime: Runtime, model: ImageClassifier) -> None:

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
+from hub_models.config import MAX_TEMPERATURE, MIN_TEMPERATURE
 from hub_models.prediction import softmax
-from training.calibration import TEMPERATURES, calibrated, cross_entropy, fit_temperature, make_bins
+from training.calibration import calibrated, cross_entropy, fit_temperature, make_bins
 
 
 def drawn(images: int, classes: int, scale: float) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +58,7 @@ def test_at_the_fitted_temperature_the_slope_of_the_cross_entropy_is_zero() -> N
         expected = (softmax(logits * sharpness) * logits).sum(axis=1)
         return float((expected - logits[np.arange(300), targets]).mean())
 
-    exact = 1 / brentq(slope, 1 / TEMPERATURES[1], 1 / TEMPERATURES[0])
+    exact = 1 / brentq(slope, 1 / MAX_TEMPERATURE, 1 / MIN_TEMPERATURE)
     assert fit_temperature(logits, targets) == pytest.approx(exact, rel=1e-3)
 
 
@@ -71,4 +72,4 @@ def test_calibration_lowers_the_error_and_keeps_every_answer() -> None:
 
 def test_the_temperature_of_a_model_that_is_never_wrong_stays_within_its_limits() -> None:
     logits = np.array([[3.0, 0.0], [0.0, 3.0]])
-    assert TEMPERATURES[0] <= fit_temperature(logits, np.array([0, 1])) < 0.2
+    assert MIN_TEMPERATURE <= fit_temperature(logits, np.array([0, 1])) < 0.2

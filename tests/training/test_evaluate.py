@@ -173,6 +173,7 @@ def test_saved_numbers_are_read_back_strictly_and_shown_on_the_card(
     card = (source / "README.md").read_text()
     assert f"| validation | {row['macro_f1']:.4f} | {row['auc']:.4f} | {row['ece']:.2%} |" in card
     assert "### Confusion, validation" in card
+    assert config.temperature == row["temperature"]  # `classify` answers with it from now on
     assert "| blue | 7 | " in card
 
 
