@@ -64,6 +64,7 @@ def render_card(config: ModelConfig, name: str) -> str:
         _results(config.results),
         _scores(config.results),
         *_classes(config),
+        *_robustness(config.results),
         _costs(config.costs),
         _limits(config),
         _usage(config, name),
@@ -164,6 +165,20 @@ def _classes(config: ModelConfig) -> list[str]:
             titles = ["was", *(f"said {label}" for label in labels)]
             sections.append(f"### Confusion, {split}\n\n{_table(titles, rows)}")
     return sections
+
+
+def _robustness(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Write a table of accuracies on changed pictures for each split that has them."""
+    return [
+        f"### On worse pictures, {split}\n\n"
+        + _table(
+            ["change", "accuracy"],
+            [[_cell(row["change"]), f"{row['accuracy']:.2%}"] for row in numbers["robustness"]],
+        )
+        + "\n\nMeasured by `python -m training.robustness --model FOLDER --data DATA`."
+        for split, numbers in results.items()
+        if numbers.get("robustness")
+    ]
 
 
 def _costs(costs: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import math
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ MAX_TEMPERATURE: Final = 20.0
 UNSAFE_CHARACTER: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 # Of each row in `costs.measurements`.
-COST_KEYS: Final = ("threads", "batch", "forward_p50_ms", "p50_ms", "p95_ms", "peak_bytes")
+_COST_KEYS: Final = ("threads", "batch", "forward_p50_ms", "p50_ms", "p95_ms", "peak_bytes")
 _CLASS_KEYS: Final = ("precision", "recall", "f1", "support")  # of each class in `per_class`
 _MEASURED_KEYS: Final = frozenset({
     "accuracy", "accuracy_low", "accuracy_high", "images", "macro_f1", "auc", "ece", "temperature",
@@ -88,7 +88,8 @@ class ModelConfig:
         stem: "imagenet", or "small" for images under about 64 px.
         origin: How the weights were made: flat, JSON values; shown on the card.
         results: Measured numbers by split, {"test": {"accuracy": 0.97, "images": 1400}};
-            `per_class` holds one object per class, `confusion` a row of counts for each.
+            `per_class` holds one object per class, `confusion` a row of counts for each,
+            `robustness` an accuracy for each change of the pictures.
         temperature: What logits are divided by before the softmax, fitted on validation
             (arXiv:1706.04599); 1 where nothing was fitted.
         costs: What `hub-models profile --save` measured: bytes, MACs, milliseconds, memory.
@@ -122,8 +123,13 @@ class ModelConfig:
         for split, numbers in self.results.items():
             for key in sorted(_MEASURED_KEYS & numbers.keys()):
                 check_number(numbers[key], f"results.{split}.{key}")
-            _check_classes(numbers.get("per_class", []), f"results.{split}.per_class")
+            _check_rows(
+                numbers.get("per_class", []), f"results.{split}.per_class", "label", _CLASS_KEYS
+            )
             _check_square(numbers.get("confusion", []), f"results.{split}.confusion")
+            _check_rows(
+                numbers.get("robustness", []), f"results.{split}.robustness", "change", ["accuracy"]
+            )
 
     @property
     def is_read_by_timm(self) -> bool:
@@ -177,14 +183,14 @@ def check_number(value: object, where: str) -> float:
     return float(value)
 
 
-def _check_classes(rows: object, where: str) -> None:
-    """Refuse what is not a list of class scores."""
+def _check_rows(rows: object, where: str, title: str, keys: Iterable[str]) -> None:
+    """Refuse what is not a list of objects with a title and numbers."""
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         raise ConfigError(f"{where} must be a list of objects, not {abbreviated(rows)}")
     for number, row in enumerate(rows):
-        if not isinstance(row.get("label"), str):
-            raise ConfigError(f"{where}[{number}].label must be a class name")
-        for key in _CLASS_KEYS:
+        if not isinstance(row.get(title), str):
+            raise ConfigError(f"{where}[{number}].{title} must be a string")
+        for key in keys:
             check_number(row.get(key), f"{where}[{number}].{key}")
 
 
@@ -197,12 +203,7 @@ def _check_costs(costs: Mapping[str, Any]) -> None:
     machine = costs.get("machine", {})
     if not isinstance(machine, Mapping) or not isinstance(machine.get("versions", {}), Mapping):
         raise ConfigError(f"costs.machine must be an object, not {abbreviated(machine)}")
-    rows = costs.get("measurements")
-    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
-        raise ConfigError(f"costs.measurements must be a list of objects, not {abbreviated(rows)}")
-    for number, row in enumerate(rows):
-        for key in COST_KEYS:
-            check_number(row.get(key), f"costs.measurements[{number}].{key}")
+    _check_rows(costs.get("measurements"), "costs.measurements", "engine", _COST_KEYS)
 
 
 def _check_square(rows: object, where: str) -> None:

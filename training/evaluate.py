@@ -123,7 +123,14 @@ def _measure_all(options: argparse.Namespace) -> list[dict[str, Any]]:
             _write_reports(folder, name, reports, data, options)
         if options.save:
             command = {"command": _command(names)}
-            measured = {split: numbers | command for split, numbers in results.items()}
+            kept = {
+                split: {"robustness": old["robustness"]}
+                for split, old in model.config.results.items()
+                if "robustness" in old
+            }
+            measured = {
+                split: numbers | command | kept.get(split, {}) for split, numbers in results.items()
+            }
             temperature = reports["validation"].temperature if "validation" in reports else None
             config = replace(
                 model.config,

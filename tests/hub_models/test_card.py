@@ -239,3 +239,11 @@ def test_the_limits_name_the_error_of_the_probabilities_that_classify_gives() ->
     assert "off by 1.02% on test on average" in calm
     assert "leave out the temperature (1.23)" in calm
     assert "leave out" not in render_card(DETAILED, "cats")
+
+
+def test_accuracies_on_worse_pictures_stand_in_a_table_of_their_own() -> None:
+    rows = [{"change": "as it is", "accuracy": 0.9712}, {"change": "grey", "accuracy": 0.9}]
+    text = render_card(replace(MEASURED, results={"test": {"robustness": rows}}), "cats")
+    assert "### On worse pictures, test\n\n| change | accuracy |" in text
+    assert "| as it is | 97.12% |\n| grey | 90.00% |\n" in text
+    assert "worse pictures" not in render_card(MEASURED, "cats")

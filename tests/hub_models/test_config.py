@@ -232,7 +232,7 @@ BROKEN = {
     ),
     "class without label": (
         _sets("hub_models.results.test.per_class", [{"f1": 1}]),
-        "results.test.per_class[0].label must be a class name",
+        "results.test.per_class[0].label must be a string",
     ),
     "class without recall": (
         _sets(
@@ -409,7 +409,7 @@ BAD_VALUES = {
     ),
     "a cost that is none": (
         lambda: replace(PLAIN, costs={**FULL.costs, "measurements": [{"threads": 1}]}),
-        r"costs.measurements\[0\].batch must be a number",
+        r"costs.measurements\[0\].engine must be a string",
     ),
     "object in origin": (lambda: render_config(replace(PLAIN, origin={"x": object()})), "no plain"),
 }
