@@ -14,9 +14,10 @@ COPY app.py ./
 COPY demo ./demo
 COPY model_cards ./model_cards
 
-# All that is written goes to /tmp: uploads, which are deleted within the hour, and models of the hub.
+# All that is written goes to /tmp: uploads, which are deleted within the hour, models of the hub, exports.
 ENV HUB_MODELS_DEMO_HOST=0.0.0.0 \
     HF_HOME=/tmp/hub \
+    HUB_MODELS_CACHE=/tmp/exports \
     TORCH_HOME=/tmp/torch \
     MPLCONFIGDIR=/tmp/matplotlib \
     PYTHONDONTWRITEBYTECODE=1

@@ -1,25 +1,31 @@
 """Source to something that reads pictures: the one place where the demo runs a network.
 
-Another way to run it (ONNX Runtime, say) needs to give a batch's logits and feature map.
-PyTorch is imported when the first engine is opened, in a thread.
+PyTorch answers at once; ONNX Runtime takes over when the export is there, which takes seconds the
+first time. PyTorch is imported when the first engine is opened, in a thread.
 """
 
 import hashlib
 import statistics
+import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 import hub_models
+from demo.lanes import shared_lanes
 from demo.other_things import find_threshold
 from demo.outcome import ClassMap, Facts, Reading
 from hub_models import HubModelsError
+from hub_models.batcher import Batcher
 from hub_models.config_json import render_config
 from hub_models.prediction import rank
+from hub_models.preprocess import preprocess
+from hub_models.session import Arrays, Session
 
 if TYPE_CHECKING:
     from hub_models import ImageClassifier
@@ -30,25 +36,45 @@ MAPPED_CLASSES: Final = 5
 KEPT_CLASSES: Final = 20  # of a model's, so that what is remembered stays small
 TIMED_PASSES: Final = 5
 TIMED_S: Final = 1.0  # fewer passes where they would take longer
-T = TypeVar("T")
+_exporting = threading.Lock()  # PyTorch's exporter keeps state for the whole process
 
 
 class Engine:
     """A loaded model that reads pictures; several threads may share it.
 
+    Args:
+        model: In evaluation mode.
+        folder: The checkpoint folder it came from; None if there is none.
+
     Attributes:
         config: The model's.
         revision: The hub commit; None for a folder.
-        identity: Changes with weights and config.
+        runtime: What runs it now: "PyTorch" or "ONNX Runtime".
     """
 
-    def __init__(self, model: "ImageClassifier") -> None:
-        self._model = model
-        self.config, self.revision = model.config, model.revision
+    def __init__(self, model: "ImageClassifier", folder: Path | None = None) -> None:
+        import torch
+
+        from hub_models.runtime import torch_network
+
+        self.config, self.revision, self.runtime = model.config, model.revision, "PyTorch"
+        self._folder, self._lanes = folder, shared_lanes()
         weights = digest_weights(model)
         described = render_config(self.config).encode()
-        self.identity = weights + hashlib.sha256(described).hexdigest()
+        self._fingerprint = weights + hashlib.sha256(described).hexdigest()
         self._unlike_below = find_threshold(weights, self.config.temperature)
+        self._parameters = sum(p.numel() for p in model.parameters())
+        self._bytes = sum(t.numel() * t.element_size() for t in model.state_dict().values())
+        self._head = model.head.weight.detach().numpy().copy()  # (C, K)
+        self._forward_ms: float | None = None
+        torch.set_num_threads(self._lanes.threads)
+        self._network = torch_network(model)
+        self._batcher = Batcher(self._pass)
+
+    @property
+    def identity(self) -> str:
+        """Tell it from every other engine: changes with weights, config and runtime."""
+        return f"{self._fingerprint} {self.runtime}"
 
     def facts(self, source: str) -> Facts:
         """Say what the model is.
@@ -60,7 +86,6 @@ class Engine:
             The facts of its card.
         """
         config, sizes = self.config, self.config.preprocess
-        tensors = self._model.state_dict().values()
         return Facts(
             source=source.strip(),
             architecture=config.architecture,
@@ -70,8 +95,8 @@ class Engine:
             results=config.results,
             zoom=1.0 if sizes.crop_mode == "squash" else sizes.resize / sizes.crop,
             is_squashed=sizes.crop_mode == "squash",
-            parameters=sum(p.numel() for p in self._model.parameters()),
-            weight_bytes=sum(t.numel() * t.element_size() for t in tensors),
+            parameters=self._parameters,
+            weight_bytes=self._bytes,
             revision=self.revision,
         )
 
@@ -83,43 +108,67 @@ class Engine:
             decode_ms: How long it took to decode, handed on.
 
         Returns:
-            The reading; each time is a median after a warm-up.
+            The reading; each time is a median after a warm-up, unless many pictures are being read.
 
         Raises:
             HubModelsError: If the model's input is too large for a demo, or its weights damaged.
         """
-        import torch
-
         side = self.config.preprocess.crop
         if side > MAX_SIDE_PX:
             raise HubModelsError(
                 f"it sees {side:,} px; the demo takes models up to {MAX_SIDE_PX:,} px"
             )
-        with torch.inference_mode():
-            batch, preprocess_ms, _ = _timed(lambda: self._model.pixels(image).unsqueeze(0))
-            (logits, features), forward_ms, passes = _timed(lambda: self._forward(batch))
+        with self._lanes.reading():
+            runtime = self.runtime
+            started = time.perf_counter()
+            batch = preprocess(image, self.config.preprocess)[None]  # (1, 3, S, S)
+            preprocess_ms, passes = (time.perf_counter() - started) * 1000, 0
+            logits, features = (rows[0] for rows in self._batcher.submit(batch).result())
+            forward_ms = self._forward_ms
+            if forward_ms is None or not self._lanes.is_crowded:
+                preprocess_ms, _ = _timed(lambda: preprocess(image, self.config.preprocess))
+                forward_ms, passes = _timed(lambda: self._batcher.submit(batch).result())
+                self._forward_ms = forward_ms
         labels, temperature = self.config.label_names, self.config.temperature
         predictions = tuple(rank(logits, labels, top=KEPT_CLASSES, temperature=temperature))
         classes = np.argsort(-logits, kind="stable")[:MAPPED_CLASSES]
-        weights = self._model.head.weight.detach().numpy()[classes]  # (k, K)
         return Reading(
             predictions=predictions,
-            maps=tuple(_as_map(cells) for cells in map_classes(features, weights)),
+            maps=tuple(_as_map(cells) for cells in map_classes(features, self._head[classes])),
             is_unlike=self._is_unlike(predictions[0].probability),
             decode_ms=decode_ms,
             preprocess_ms=preprocess_ms,
             forward_ms=forward_ms,
             passes=passes,
-            threads=torch.get_num_threads(),
+            threads=self._lanes.threads,
+            runtime=runtime,
         )
+
+    def use_onnx(self) -> None:
+        """Let ONNX Runtime take over from PyTorch, if the model came from a folder.
+
+        Exports it first if need be, which takes seconds; pictures are read meanwhile.
+
+        Raises:
+            ConfigError: If ONNX Runtime or ONNX is not installed.
+            CheckpointError: If the export fails, or cannot be kept.
+        """
+        if self._folder is None:
+            return
+        from hub_models.export_cache import cached_export
+
+        with _exporting:
+            session = Session(cached_export(self._folder), threads=self._lanes.threads)
+        side = self.config.preprocess.crop
+        session.run(np.zeros((1, 3, side, side), np.float32))  # the warm-up
+        self._network, self.runtime, self._forward_ms = session.run, "ONNX Runtime", None
 
     def _is_unlike(self, top_probability: float) -> bool | None:
         return None if self._unlike_below is None else top_probability < self._unlike_below
 
-    def _forward(self, batch: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        features = self._model.feature_map(batch)  # (1, K, h, w)
-        logits = self._model.head(features.mean(dim=(2, 3)))  # (1, C)
-        return logits[0].numpy(), features[0].numpy()
+    def _pass(self, batch: NDArray[np.float32]) -> Arrays:
+        with self._lanes.lane():
+            return self._network(batch)
 
 
 def open_engine(source: str, *, token: bool | None = None) -> Engine:
@@ -139,7 +188,18 @@ def open_engine(source: str, *, token: bool | None = None) -> Engine:
         from demo.imagenet import load_imagenet
 
         return Engine(load_imagenet(source.removeprefix(IMAGENET)))
-    return Engine(hub_models.ImageClassifier.from_pretrained(source, token=token))
+    model = hub_models.ImageClassifier.from_pretrained(source, token=token)
+    return Engine(model, _find_folder(source, model.revision))
+
+
+def _find_folder(source: str, revision: str | None) -> Path:
+    """Give the folder that a source was loaded from: the cache's, of what came from the hub."""
+    if revision is None:
+        return Path(source)
+    from hub_models import hub
+
+    repo_id = source.partition("@")[0]
+    return hub.resolve(repo_id, revision=revision, local_files_only=True).folder
 
 
 def map_classes(features: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -178,11 +238,11 @@ def _as_map(cells: NDArray[np.float32]) -> ClassMap:
     return tuple(tuple(map(float, row)) for row in cells)
 
 
-def _timed(work: Callable[[], T]) -> tuple[T, float, int]:
-    result = work()  # the warm-up
+def _timed(work: Callable[[], object]) -> tuple[float, int]:
+    """Give the median time in milliseconds of work that was done once before, and of how many."""
     times_s: Sequence[float] = []
     while len(times_s) < TIMED_PASSES and sum(times_s) < TIMED_S:
         started = time.perf_counter()
         work()
         times_s = [*times_s, time.perf_counter() - started]
-    return result, statistics.median(times_s) * 1000, len(times_s)
+    return statistics.median(times_s) * 1000, len(times_s)

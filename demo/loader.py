@@ -87,19 +87,6 @@ class ModelLoader:
                 raise
             raise type(error)(self._tell(error, entry)) from error
 
-    def is_fetching(self, source: str) -> bool:
-        """Tell whether a model is on its way from the hub.
-
-        Args:
-            source: As for `find`.
-
-        Returns:
-            True until it is there or has failed.
-        """
-        with self._lock:
-            entry = self._entries.get(_tidy(source))
-        return entry is not None and not entry.is_local and not entry.future.done()
-
     def is_settled(self, source: str) -> bool:
         """Tell whether a model that was asked for is there or has failed.
 
@@ -173,6 +160,7 @@ class ModelLoader:
         else:
             _log.info("%s: loaded in %.1f s", source, time.monotonic() - started)
             entry.future.set_result(engine)
+            _speed_up(engine, source)
 
     def _open(self, source: str) -> Engine:
         if source in self._embedded:
@@ -194,6 +182,16 @@ class ModelLoader:
             reason, _, detail = sentence.partition(" (")
             sentence = reason if len(detail) > MAX_DETAIL_LENGTH else sentence
         return sentence if self._trust_visitors else _ABSOLUTE_FOLDER.sub("", sentence)
+
+
+def _speed_up(engine: Engine, source: str) -> None:
+    started = time.monotonic()
+    try:
+        engine.use_onnx()
+    except Exception as error:  # whatever an exporter does, PyTorch goes on answering
+        _log.warning("%s: stays with PyTorch: %s", source, error)
+    else:
+        _log.info("%s: runs on %s after %.1f s", source, engine.runtime, time.monotonic() - started)
 
 
 def find_embedded(cards: Path) -> dict[str, Path]:

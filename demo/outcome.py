@@ -53,8 +53,10 @@ class Reading:
         decode_ms: Time to decode the file, measured once.
         preprocess_ms: Median time from image to pixels.
         forward_ms: Median time of a forward pass.
-        passes: How many passes the medians are of.
+        passes: How many passes the medians are of; 0 if many pictures were being read: then
+            preprocessing was timed once, and the forward pass before, while it was quiet.
         threads: CPU threads of a pass.
+        runtime: What ran the model, such as "PyTorch".
     """
 
     predictions: tuple[Prediction, ...]
@@ -65,6 +67,7 @@ class Reading:
     forward_ms: float
     passes: int
     threads: int
+    runtime: str
 
 
 @dataclass(frozen=True)
@@ -126,3 +129,8 @@ class Comparison:
     outcomes: tuple[Outcome, ...]
     picture: Path | None = None
     problem: str = ""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether a model is on its way, so that it is worth looking again."""
+        return any(isinstance(outcome, Fetching) for outcome in self.outcomes)

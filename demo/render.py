@@ -132,7 +132,9 @@ class CardRenderer:
                 ("forward", reading.forward_ms),
             )
         )
-        note = say("times", threads=reading.threads, passes=reading.passes)
+        said = {"runtime": reading.runtime, "threads": reading.threads}
+        key = "times" if reading.passes else "times_busy"
+        note = say(key, **said, passes=reading.passes)
         return f'<dl class="times">{parts}</dl><p class="note">{escape(note)}</p>'
 
     def _facts(self, facts: Facts) -> str:

@@ -3,6 +3,7 @@
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from demo.answers import Answers
@@ -49,9 +50,6 @@ class Service:
         self.metrics.watch("running", "Pieces of work under way", lambda: self.work.running)
         self.metrics.watch("models", "Models in memory or on their way", self.loader.count)
         self._answers, self._was_ready = Answers(), False
-        # One thread for all passes: they do not disturb each other's time, and PyTorch keeps a
-        # single set of workers instead of one per thread of the web server.
-        self._forward = ThreadPoolExecutor(max_workers=1, thread_name_prefix="forward")
 
     def compare(self, path: Path | None, *sources: str) -> Comparison:
         """Ask models about one uploaded picture. Never waits for the hub.
@@ -87,22 +85,12 @@ class Service:
         Raises:
             ImageError: If the picture cannot be read.
         """
-        with self.work.piece():
-            outcomes = tuple(self._outcome(picture, source) for source in sources)
+        # A thread for each model: all of them at once, as far as there are cores.
+        with self.work.piece(), ThreadPoolExecutor(max(1, len(sources))) as threads:
+            outcomes = tuple(threads.map(partial(self._outcome, picture), sources))
         for outcome in outcomes:
             self.metrics.outcomes.labels(kind=type(outcome).__name__.lower()).inc()
         return outcomes
-
-    def is_fetching(self, *sources: str) -> bool:
-        """Tell whether one of some models is on its way from the hub.
-
-        Args:
-            sources: Of the models.
-
-        Returns:
-            True until `compare` has something new to say.
-        """
-        return any(self.loader.is_fetching(source) for source in sources)
 
     def preload(self) -> None:
         """Load the models that the page shows first, in the background."""
@@ -139,8 +127,7 @@ class Service:
             self.metrics.remembered.inc()
             return remembered
         image = picture.decode()
-        passes = self._forward.submit(engine.read, image, decode_ms=picture.decode_ms)
-        reading = passes.result()
+        reading = engine.read(image, decode_ms=picture.decode_ms)
         self._answers.remember(key, reading)
         self.metrics.forward.observe(reading.forward_ms / 1000)
         return reading

@@ -69,7 +69,7 @@ def _shower(service: Service, unsure_below: float, say: Text) -> Callable[..., l
         return [
             *(renderer.card(outcome, side) for outcome, side in cards),
             render_verdict(comparison, unsure_below, say),
-            gr.Timer(active=service.is_fetching(*sources)),
+            gr.Timer(active=comparison.is_waiting),
         ]
 
     return show

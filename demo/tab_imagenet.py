@@ -62,6 +62,6 @@ def _shower(service: Service, say: Text) -> Callable[..., list[Any]]:
             return [status("problem", sentence), gr.Timer(active=False)]
         renderer = CardRenderer(say, 0.0, picture_address(picture), shown=SHOWN_CLASSES)
         card = renderer.card(comparison.outcomes[0], "imagenet")
-        return [card, gr.Timer(active=service.is_fetching(source))]
+        return [card, gr.Timer(active=comparison.is_waiting)]
 
     return show

@@ -23,6 +23,7 @@ from hub_models.timing import usable_cores
 
 if TYPE_CHECKING:  # an exported file needs no PyTorch, nor the hub's client
     from hub_models.hub import Resolved
+    from hub_models.model import ImageClassifier
 
 ENGINES: Final = ("auto", "onnx", "torch")
 ImageSource = str | Path | bytes | Image.Image
@@ -215,6 +216,26 @@ def _load_onnx(found: "Resolved", threads: int | None) -> Runtime:
     return Runtime(session.run, session.config, "onnx", found.revision)
 
 
+def torch_network(model: "ImageClassifier") -> Network:
+    """Make of a classifier what a `Batcher` runs.
+
+    Args:
+        model: On the CPU, in evaluation mode.
+
+    Returns:
+        Batch (N, 3, S, S) to logits (N, C) and feature map (N, K, h, w).
+    """
+    import torch
+
+    @torch.inference_mode()
+    def network(batch: NDArray[np.float32]) -> Arrays:
+        feature_map = model.feature_map(torch.from_numpy(batch))
+        logits = model.head(feature_map.mean(dim=(2, 3)))
+        return logits.numpy(), feature_map.numpy()
+
+    return network
+
+
 def _load_torch(found: "Resolved", threads: int | None) -> Runtime:
     import torch
 
@@ -223,11 +244,4 @@ def _load_torch(found: "Resolved", threads: int | None) -> Runtime:
     model = ImageClassifier.from_pretrained(found.folder)
     if threads:
         torch.set_num_threads(threads)
-
-    @torch.inference_mode()
-    def network(batch: NDArray[np.float32]) -> Arrays:
-        feature_map = model.feature_map(torch.from_numpy(batch))
-        logits = model.head(feature_map.mean(dim=(2, 3)))
-        return logits.numpy(), feature_map.numpy()
-
-    return Runtime(network, model.config, "torch", found.revision)
+    return Runtime(torch_network(model), model.config, "torch", found.revision)

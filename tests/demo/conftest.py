@@ -1,5 +1,6 @@
 """Tiny models in a folder of cards, as the demo finds them."""
 
+import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -24,7 +25,9 @@ def reading(label: str = "cat", probability: float = 0.9, **changes: object) -> 
     """What a model of two classes made of a picture."""
     other = "dog" if label == "cat" else "cat"
     predictions = (Prediction(label, probability), Prediction(other, 1 - probability))
-    made = Reading(predictions, (MAP, MAP), None, 1.2, 3.4, 12.345, passes=5, threads=2)
+    made = Reading(
+        predictions, (MAP, MAP), None, 1.2, 3.4, 12.345, passes=5, threads=2, runtime="PyTorch"
+    )
     return replace(made, **changes)
 
 
@@ -47,6 +50,14 @@ def save_tiny(
     origin = {"start": "random numbers, for a test"}
     model.config = replace(model.config, origin=origin, results=RESULTS)
     model.save_pretrained(folder)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_exports() -> Iterator[None]:
+    """No exports in the background of tests: there is nowhere to keep them, so PyTorch answers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HUB_MODELS_CACHE", os.devnull)
+        yield
 
 
 @pytest.fixture(scope="session")

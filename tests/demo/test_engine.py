@@ -1,8 +1,12 @@
+import threading
+from contextlib import ExitStack
+
 import numpy as np
 import pytest
 import torch
 
 from demo.engine import digest_weights, open_engine
+from demo.lanes import SIDE_BY_SIDE, shared_lanes
 from hub_models import ImageClassifier, load_image
 from tests.demo.conftest import save_tiny
 
@@ -44,6 +48,7 @@ def test_a_reading_says_how_its_times_were_taken(folder, cat):
     assert reading.forward_ms > 0
     assert 1 <= reading.passes <= 5
     assert reading.threads == torch.get_num_threads()
+    assert reading.runtime == "PyTorch"
 
 
 def test_the_facts_count_parameters_and_bytes(folder):
@@ -66,3 +71,52 @@ def test_an_engine_of_other_weights_or_another_config_has_another_identity(folde
     assert digest_weights(model) != weights
     save_tiny(tmp_path, labels=("cat", "dog", "owl"))
     assert open_engine(str(tmp_path)).identity != engine.identity
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HUB_MODELS_CACHE", str(tmp_path_factory.mktemp("exports")))
+        yield
+
+
+def test_onnx_takes_over_with_the_same_answer_and_the_same_maps(folder, cat, cache):
+    engine = open_engine(str(folder))
+    image, identity = load_image(cat), engine.identity
+    before = engine.read(image, decode_ms=1.0)
+    engine.use_onnx()
+    after = engine.read(image, decode_ms=1.0)
+    assert (before.runtime, after.runtime) == ("PyTorch", "ONNX Runtime")
+    assert engine.identity != identity  # what PyTorch's time was is not remembered for it
+    assert [p.label for p in after.predictions] == [p.label for p in before.predictions]
+    assert [p.probability for p in after.predictions] == pytest.approx(
+        [p.probability for p in before.predictions], abs=1e-4
+    )
+    assert np.allclose(after.maps, before.maps, atol=1e-4 * np.abs(before.maps).max())
+
+
+def test_pictures_are_read_while_onnx_takes_over(folder, cat, cache):
+    engine, image, readings = open_engine(str(folder)), load_image(cat), []
+    taking_over = threading.Thread(target=engine.use_onnx)
+    taking_over.start()
+    while taking_over.is_alive():
+        readings.append(engine.read(image, decode_ms=0.0))
+    readings.append(engine.read(image, decode_ms=0.0))
+    assert readings[-1].runtime == "ONNX Runtime"
+    for reading in readings:
+        assert reading.predictions[0].probability == pytest.approx(
+            readings[0].predictions[0].probability, abs=1e-4
+        )
+
+
+def test_under_a_crowd_no_time_is_measured_twice(folder, cat):
+    engine, image = open_engine(str(folder)), load_image(cat)
+    quiet = engine.read(image, decode_ms=0.0)
+    with ExitStack() as crowd:
+        for _ in range(SIDE_BY_SIDE):
+            crowd.enter_context(shared_lanes().reading())
+        busy = engine.read(image, decode_ms=0.0)
+    assert quiet.passes > 0
+    assert busy.passes == 0
+    assert busy.forward_ms == quiet.forward_ms
+    assert busy.predictions == quiet.predictions

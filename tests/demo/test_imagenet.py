@@ -33,7 +33,7 @@ def theirs(torch_cache: Path):
 def asked(cat, source):
     service = Service(Settings())
     service.ask(None, source)
-    wait_for(lambda: not service.is_fetching(source))
+    wait_for(lambda: service.loader.is_settled(source))
     return service.compare(cat, source).outcomes[0]
 
 

@@ -57,9 +57,9 @@ def test_a_model_on_a_silent_hub_keeps_nobody_waiting(cards, silent_hub):
     models = ModelLoader(find_embedded(cards), trust_visitors=True)
     assert models.find("owner/name") is None
     assert models.find(" https://huggingface.co/owner/name") is None
-    assert models.is_fetching("owner/name")
+    assert not models.is_settled("owner/name")
     assert models.find("mobilenet-tiny") is not None
-    assert models.is_fetching("owner/name")  # the hub has still said nothing
+    assert not models.is_settled("owner/name")  # the hub has still said nothing
 
 
 def test_only_a_few_models_are_fetched_at_a_time(cards, silent_hub):
@@ -68,6 +68,15 @@ def test_only_a_few_models_are_fetched_at_a_time(cards, silent_hub):
         assert models.find(f"owner/model-{index}") is None
     with pytest.raises(CheckpointError, match="is fetching other models; try again in a minute"):
         models.find("owner/one-more")
+
+
+def test_a_model_that_cannot_be_exported_stays_with_pytorch(cards, caplog):
+    models = ModelLoader(find_embedded(cards), trust_visitors=False)
+    engine = models.find("mobilenet-tiny")
+    wait_for(lambda: "stays with PyTorch" in caplog.text)
+    assert caplog.text.count("mobilenet-tiny: stays with PyTorch: ") == 1
+    assert "HUB_MODELS_CACHE may name another folder" in caplog.text
+    assert engine.runtime == "PyTorch"
 
 
 def test_a_failed_fetch_is_a_sentence_and_is_not_repeated_at_once(no_hub, monkeypatch, caplog):
@@ -82,7 +91,7 @@ def test_a_failed_fetch_is_a_sentence_and_is_not_repeated_at_once(no_hub, monkey
     models = ModelLoader({}, trust_visitors=True)
     sentence = "owner/absent: no such folder, and revision 'main' is not in the cache"
     assert find() == find() == f"{sentence} (HF_HUB_OFFLINE)"
-    assert not models.is_fetching("owner/absent")
+    assert models.is_settled("owner/absent")
     assert attempts() == 1
     monkeypatch.setattr(loader, "RETRY_AFTER_S", 0.0)
     find()
@@ -96,7 +105,7 @@ def test_a_failure_is_kept_until_somebody_heard_of_it(no_hub, monkeypatch):
         with contextlib.suppress(CheckpointError):
             assert models.find("owner/late") is None
             break
-    wait_for(lambda: not models.is_fetching("owner/late"))
+    wait_for(lambda: models.is_settled("owner/late"))
     time.sleep(0.01)
     with pytest.raises(CheckpointError, match="owner/late"):
         models.find("owner/late")

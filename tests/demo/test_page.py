@@ -91,6 +91,14 @@ class Demo:
         self.process.wait(timeout=WAIT_S)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def exports(tmp_path_factory):
+    """One cache of exports for every demo of this file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HUB_MODELS_CACHE", str(tmp_path_factory.mktemp("exports")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def demo(cards, tmp_path_factory):
     running = Demo(cards, tmp_path_factory.mktemp("demo")).wait()
@@ -168,7 +176,8 @@ def test_a_picture_gets_two_answers_a_time_and_a_verdict(visit, cat):
     assert re.search(r"dog\s+unsure\s+dog\s+62\.2%\s+cat\s+37\.8%", right)
     for card in (left, right):
         assert re.search(r"decode\s+\d+\.\d ms\s+preprocess\s+\d+\.\d ms\s+forward", card)
-        assert re.search(r"this machine, CPU, threads: \d+ · .* median of \d after a warm-up", card)
+        runs_on = r"this machine, CPU, (PyTorch|ONNX Runtime), threads: \d+"
+        assert re.search(runs_on + r" · .* median of \d after a warm-up", card)
         assert "98.53% of 2,326 pictures (test)" in card
         assert "random numbers, for a test" in card
     assert visit.text("#verdict [role=status]") == visit.text("#verdict")

@@ -5,6 +5,7 @@ import re
 import gradio as gr
 import pytest
 
+from demo import tab_compare
 from demo.endpoints import answer_program
 from demo.outcome import Failure, Fetching, Ready
 from demo.service import Service
@@ -12,6 +13,7 @@ from demo.settings import Settings
 from demo.tab_about import list_versions, read_card
 from demo.tab_models import render_models
 from demo.text import Text
+from hub_models import CheckpointError
 from tests.demo.conftest import FACTS
 
 SAY = Text("en")
@@ -80,3 +82,21 @@ def test_a_program_gets_a_sentence_for_everything_else(service, cat, tmp_path, s
         with pytest.raises(gr.Error) as caught:
             answer_program(service, path, source)
         assert sentence in caught.value.message
+
+
+def test_the_page_looks_again_though_a_fetch_ended_while_it_drew(service, cat, silent_hub):
+    class Late(Service):
+        """A model fails the moment after it was said to be on its way."""
+
+        def compare(self, *asked):
+            comparison = super().compare(*asked)
+            for source in asked[1:]:
+                wait = self.loader._entries[source].future
+                if not wait.done():
+                    wait.set_exception(CheckpointError("gone"))
+            return comparison
+
+    late = Late(Settings(cards=service.loader._embedded["resnet-tiny"].parent))
+    cards = tab_compare._shower(late, 0.7, SAY)(cat, "owner/slow", "resnet-tiny")
+    assert "Fetching owner/slow" in cards[0]
+    assert cards[-1].active

@@ -1,0 +1,33 @@
+import threading
+import time
+
+import pytest
+
+from demo.lanes import Lanes
+
+
+@pytest.mark.parametrize(
+    ("cores", "count", "threads"), [(1, 1, 1), (2, 2, 1), (3, 2, 1), (4, 2, 2), (64, 2, 32)]
+)
+def test_two_passes_share_the_cores_and_never_take_more(cores, count, threads):
+    lanes = Lanes(cores)
+    assert (lanes.count, lanes.threads) == (count, threads)
+    assert lanes.count * lanes.threads <= cores
+
+
+def test_no_more_passes_run_at_once_than_there_are_lanes():
+    lanes, running, most = Lanes(2), [], []
+
+    def work():
+        with lanes.lane():
+            running.append(1)
+            most.append(len(running))
+            time.sleep(0.01)
+            running.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(most) == 2
