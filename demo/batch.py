@@ -1,6 +1,5 @@
 """Many pictures and some models to rows; rows to a table for the page and to CSV."""
 
-import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,10 +11,8 @@ from demo.picture import Picture
 from demo.service import Service
 from demo.text import Text
 from demo.verdict import are_at_odds
-from hub_models import ImageError
+from hub_models import ImageError, table
 
-# The last four are the full-width forms of the first four.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _COLUMNS = ("picture", "model", "revision", "label", "probability", "forward_ms", "problem")
 
 
@@ -87,7 +84,7 @@ def render_rows(rows: Sequence[Row], say: Text) -> str:
 
 
 def write_csv(rows: Iterable[Row]) -> str:
-    """Write the rows as CSV that a spreadsheet takes for text and numbers, never for formulas.
+    """Write the rows as CSV that a spreadsheet takes for text and numbers.
 
     Args:
         rows: Of the pictures.
@@ -96,12 +93,8 @@ def write_csv(rows: Iterable[Row]) -> str:
         A line per picture and model, with a byte order mark, as Excel needs it for UTF-8.
     """
     stream = io.StringIO()
-    writer = csv.writer(stream)
-    writer.writerow(_COLUMNS)
-    for row in rows:
-        for cells in _cells(row):
-            writer.writerow([_inert(cell) for cell in cells])
-    return "\ufeff" + stream.getvalue()
+    table.write_csv(stream, _COLUMNS, (cells for row in rows for cells in _cells(row)))
+    return stream.getvalue()
 
 
 def _cells(row: Row) -> Iterator[tuple[str, ...]]:
@@ -115,10 +108,6 @@ def _cells(row: Row) -> Iterator[tuple[str, ...]]:
                 yield (row.name, facts.source, facts.revision or "", top.label, *numbers, "")
             case Failure(source, sentence):
                 yield (row.name, source, "", "", "", "", sentence)
-
-
-def _inert(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
 def _body(row: Row, say: Text) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 from hub_models.errors import ConfigError
 
-_SUFFIXES: Final = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
+SUFFIXES: Final = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
 _CALIBRATION_SHARE: Final = 4  # one picture in so many calibrates, the others measure
 
 
@@ -47,7 +47,7 @@ def read_class_folders(root: Path, label_names: Sequence[str]) -> list[LabelledP
         LabelledPicture(path, label_names.index(folder.name))
         for folder in folders
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() in _SUFFIXES and path.is_file()
+        if path.suffix.lower() in SUFFIXES and path.is_file()
     ]
     if not pictures:
         raise ConfigError(f"{root}: no pictures in sub-folders named {_few(label_names)}")

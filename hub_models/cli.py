@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import shtab
 
 from hub_models import __version__
-from hub_models.errors import CheckpointError, HubModelsError, ImageError
+from hub_models.errors import CheckpointError, ConfigError, HubModelsError, ImageError
 from hub_models.export_command import add_export
 from hub_models.hub_command import add_pull, add_push
 from hub_models.image import load_image
@@ -71,11 +71,18 @@ def _parser() -> argparse.ArgumentParser:
     classify = commands.add_parser(
         "classify",
         help="say what is in pictures",
-        description="Say what is in pictures, with one model or several side by side.",
-        epilog="example: hub-models classify cat.jpg --model owner/resnet18-cats-vs-dogs",
+        description="Say what is in pictures, with one model or several side by side; or in all "
+        "pictures of folders, into a table.",
+        epilog="""examples:
+  hub-models classify cat.jpg --model owner/resnet18-cats-vs-dogs
+  hub-models classify photos --model owner/resnet18-cats-vs-dogs --to results.parquet""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     pictures = classify.add_argument(
-        "pictures", nargs="+", metavar="PICTURE", help="JPEG, PNG, WebP, GIF, BMP"
+        "pictures",
+        nargs="+",
+        metavar="PICTURE",
+        help="JPEG, PNG, WebP, GIF, BMP; with --to folders of them too",
     )
     pictures.complete = shtab.FILE  # type: ignore[attr-defined]
     classify.add_argument(
@@ -87,6 +94,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     classify.add_argument("--top", type=_at_least_one, metavar="N", help="classes to show (all)")
     classify.add_argument("--json", action="store_true", help="print JSON")
+    classify.add_argument(
+        "--to",
+        metavar="TABLE",
+        help="write a .parquet, .csv or .jsonl file, a row per picture and model; the same command "
+        "goes on where a stopped one was, and shares the work under `accelerate launch`",
+    )
     classify.set_defaults(run=_classify)
 
     info = commands.add_parser(
@@ -106,6 +119,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _classify(options: argparse.Namespace) -> int:
+    if options.to:
+        from hub_models.bulk_command import classify_in_bulk
+
+        if options.top:
+            raise ConfigError("--top does not go with --to: a table has every class")
+        return classify_in_bulk(options)
     models = _load(options.model) if _any_readable(options.pictures) else {}
     rows: list[dict[str, Any]] = []
     failed = False
@@ -208,3 +227,7 @@ def _at_least_one(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"a whole number of at least 1 is needed, not {text!r}")
     return int(text)
+
+
+if __name__ == "__main__":  # `accelerate launch -m hub_models.cli classify …`
+    sys.exit(main())

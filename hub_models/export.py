@@ -4,15 +4,11 @@ Neither of PyTorch's exporters is trusted: both were reported to give wrong ResN
 (pytorch/pytorch#169178, #166797, #157621). What they write is compared with PyTorch first.
 """
 
-import contextlib
-import hashlib
 import json
 import logging
 import math
-import os
-import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hub_models import hub
+from hub_models.atomic import hash_file, staged
 from hub_models.config import ModelConfig
 from hub_models.config_json import render_config
 from hub_models.drawn import draw
@@ -155,31 +152,6 @@ def export_onnx(
         )
 
 
-@contextlib.contextmanager
-def staged(path: Path) -> Iterator[Path]:
-    """Give a path to write to that becomes `path` if nothing is raised inside.
-
-    Args:
-        path: The file to be; its folder is made if missing.
-
-    Yields:
-        A path in the same folder, of the same name.
-
-    Raises:
-        CheckpointError: If the folder or file cannot be written; what was there is kept.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
-            staging = Path(folder, path.name)
-            yield staging
-            with open(staging, "rb") as file:
-                os.fsync(file.fileno())
-            os.replace(staging, path)
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be written ({error})") from error
-
-
 def annotate(path: Path, metadata: Mapping[str, str]) -> None:
     """Write metadata into an ONNX file and put it through ONNX's own checker.
 
@@ -192,19 +164,6 @@ def annotate(path: Path, metadata: Mapping[str, str]) -> None:
     onnx.helper.set_model_props(content, dict(metadata))
     onnx.checker.check_model(content, full_check=True)
     onnx.save(content, str(path))
-
-
-def hash_file(path: Path) -> str:
-    """Compute the sha256 of a file.
-
-    Args:
-        path: The file.
-
-    Returns:
-        64 hexadecimal digits.
-    """
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _example(model: ImageClassifier) -> Tensor:

@@ -10,9 +10,10 @@ from typing import Final
 from filelock import FileLock
 
 from hub_models import hub
+from hub_models.atomic import hash_file, staged
 from hub_models.config_json import render_config
 from hub_models.errors import CheckpointError
-from hub_models.export import export_onnx, hash_file, staged
+from hub_models.export import export_onnx
 from hub_models.session import load_optional
 
 _FORMAT: Final = "1"  # part of every file's name: changes when what `export_onnx` writes does

@@ -15,10 +15,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from hub_models.atomic import staged
 from hub_models.class_folders import LabelledPicture, cut, thin
 from hub_models.config import PreprocessConfig
 from hub_models.errors import ConfigError
-from hub_models.export import annotate, staged
+from hub_models.export import annotate
 from hub_models.image import load_image
 from hub_models.preprocess import preprocess
 from hub_models.quantise import count_convs, list_schemes, prepare, quantise

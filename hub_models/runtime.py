@@ -47,6 +47,7 @@ class Runtime:
         self.config = config
         self.engine = engine
         self.revision = revision
+        self._network = network
         self._batcher = Batcher(network)
         # Decoding more pictures at once than there are cores only takes memory.
         self._decoders = ThreadPoolExecutor(usable_cores(), "hub-models-decode")
@@ -122,6 +123,17 @@ class Runtime:
         if len(parts) == 1:
             return parts[0]
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+    def forward(self, batch: NDArray[np.float32]) -> Arrays:
+        """Compute what `outputs` does alone, in the calling thread: for a thread per core.
+
+        Args:
+            batch: float32 (N, 3, S, S), stacked from `pixels`.
+
+        Returns:
+            float32 (N, C) and (N, K, h, w).
+        """
+        return self._network(batch)
 
     def _classify(self, images: Sequence[ImageSource], top: int | None) -> list[list[Prediction]]:
         rows: list[list[Prediction]] = []

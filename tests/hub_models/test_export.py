@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from hub_models import CheckpointError, ConfigError, ImageClassifier
+from hub_models.atomic import hash_file, staged
 from hub_models.cli import main
-from hub_models.export import EXPORTERS, OPSET, Exporter, export_onnx, hash_file, staged
+from hub_models.export import EXPORTERS, OPSET, Exporter, export_onnx
 from hub_models.session import Session
 from tests.processes import run_python
 
