@@ -51,12 +51,12 @@ class Answer:
     label_names: tuple[str, ...]
 
 
-def lived_in(model: nn.Module) -> nn.Module:
+def lived_in(model: nn.Module, channels: int = 3) -> nn.Module:
     """Give a fresh model running statistics, so that its output neither fades nor explodes."""
     for norm in (m for m in model.modules() if isinstance(m, nn.BatchNorm2d)):
         norm.momentum = 1.0
     with torch.no_grad():
-        model.train()(torch.randn(4, 3, 64, 64))
+        model.train()(torch.randn(4, channels, 64, 64))
     return model.eval()
 
 
@@ -110,7 +110,7 @@ def save(name: str, folder: Path, *, preprocess: PreprocessConfig = SMALL) -> No
     """Save a classifier of one architecture, as training would."""
     model = ImageClassifier.create(name, LABELS, preprocess=preprocess)
     nn.init.normal_(model.head.weight, std=0.1)
-    lived_in(model)
+    lived_in(model, preprocess.channels)
     model.save_pretrained(folder)
 
 

@@ -121,7 +121,7 @@ class Engine:
         with self._lanes.reading():
             runtime = self.runtime
             started = time.perf_counter()
-            batch = preprocess(image, self.config.preprocess)[None]  # (1, 3, S, S)
+            batch = preprocess(image, self.config.preprocess)[None]  # (1, 3 or 1, S, S)
             preprocess_ms, passes = (time.perf_counter() - started) * 1000, 0
             logits, features = (rows[0] for rows in self._batcher.submit(batch).result())
             forward_ms = self._forward_ms
@@ -159,8 +159,9 @@ class Engine:
 
         with _exporting:
             session = Session(cached_export(self._folder), threads=self._lanes.threads)
-        side = self.config.preprocess.crop
-        session.run(np.zeros((1, 3, side, side), np.float32))  # the warm-up
+        sizes = self.config.preprocess
+        shape = (1, sizes.channels, sizes.crop, sizes.crop)
+        session.run(np.zeros(shape, np.float32))  # the warm-up
         self._network, self.runtime, self._forward_ms = session.run, "ONNX Runtime", None
 
     def _is_unlike(self, top_probability: float) -> bool | None:

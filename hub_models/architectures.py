@@ -1,7 +1,7 @@
 """Architecture names to backbones: a plain dict; torchvision's networks, or built of its blocks.
 
-A backbone turns a batch (N, 3, S, S) into a feature map (N, K, h, w); the classifier's pooling and
-head are the same for every family and live in `model`.
+A backbone turns a batch (N, 3, S, S), or (N, 1, S, S) of grey pixels, into a feature map
+(N, K, h, w); the classifier's pooling and head are the same for every family and live in `model`.
 """
 
 from collections import OrderedDict
@@ -30,7 +30,7 @@ class Architecture:
     """What tells one architecture from another.
 
     Attributes:
-        backbone: Builds the backbone for a stem, "imagenet" or "small".
+        backbone: Builds the backbone for a stem, "imagenet" or "small", and 3 or 1 channels.
         num_features: K, the channels of the feature map.
         first_conv: timm's name of the first convolution.
         classifier: timm's name of the last linear layer.
@@ -40,7 +40,7 @@ class Architecture:
         imagenet: torchvision's name of its best ImageNet weights; None where it has none.
     """
 
-    backbone: Callable[[str], nn.Sequential]
+    backbone: Callable[[str, int], nn.Sequential]
     num_features: int
     first_conv: str
     classifier: str
@@ -110,38 +110,49 @@ def imagenet_weights(name: str) -> tuple[dict[str, Tensor], PreprocessConfig, st
     return tensors, preprocess, str(weights)
 
 
-def _resnet_backbone(name: str, stem: str) -> nn.Sequential:
+def _resnet_backbone(name: str, stem: str, channels: int) -> nn.Sequential:
     network = models.get_model(name, weights=None)
     children = OrderedDict(network.named_children())
     del children["avgpool"], children["fc"]
     if stem == "small":  # as He et al. 2015 (arXiv:1512.03385) §4.2 do for 32 px
-        children["conv1"] = nn.Conv2d(3, 64, kernel_size=3, stride=1, padding=1, bias=False)
-        nn.init.kaiming_normal_(children["conv1"].weight, mode="fan_out", nonlinearity="relu")
+        children["conv1"] = _first_conv(channels, 64, kernel_size=3, stride=1)
         del children["maxpool"]
+    elif channels != 3:
+        children["conv1"] = _first_conv(channels, 64, kernel_size=7, stride=2)
     return nn.Sequential(children)
 
 
-def _mobilenetv2_backbone(width: float, stem: str) -> nn.Sequential:
+def _first_conv(channels: int, out: int, *, kernel_size: int, stride: int) -> nn.Conv2d:
+    conv = nn.Conv2d(channels, out, kernel_size, stride, padding=kernel_size // 2, bias=False)
+    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    return conv
+
+
+def _mobilenetv2_backbone(width: float, stem: str, channels: int) -> nn.Sequential:
     features: nn.Sequential = models.MobileNetV2(width_mult=width).features
-    if stem == "small":
-        first_conv = features.get_submodule("0.0")
-        assert isinstance(first_conv, nn.Conv2d)
-        first_conv.stride = (1, 1)
+    first = features.get_submodule("0.0")
+    assert isinstance(first, nn.Conv2d)
+    stride = 1 if stem == "small" else 2
+    if channels == 3:
+        first.stride = (stride, stride)
+    else:
+        conv = _first_conv(channels, first.out_channels, kernel_size=3, stride=stride)
+        features.set_submodule("0.0", conv)
     return features
 
 
-def _mobilenetv1_backbone(width: float, stem: str) -> nn.Sequential:
+def _mobilenetv1_backbone(width: float, stem: str, channels: int) -> nn.Sequential:
     """Build what torchvision lacks of its own blocks (Howard et al. 2017, arXiv:1704.04861)."""
     block = partial(Conv2dNormActivation, activation_layer=nn.ReLU6)
-    channels = int(32 * width)
-    layers: list[nn.Module] = [block(3, channels, stride=1 if stem == "small" else 2)]
+    width_in = int(32 * width)
+    layers: list[nn.Module] = [block(channels, width_in, stride=1 if stem == "small" else 2)]
     for plain_out, repeats, first_stride in _MOBILENETV1_STAGES:
         out = int(plain_out * width)
         for number in range(repeats):
             stride = 1 if number else first_stride
-            depthwise = block(channels, channels, stride=stride, groups=channels)
-            layers.append(nn.Sequential(depthwise, block(channels, out, kernel_size=1)))
-            channels = out
+            depthwise = block(width_in, width_in, stride=stride, groups=width_in)
+            layers.append(nn.Sequential(depthwise, block(width_in, out, kernel_size=1)))
+            width_in = out
     backbone = nn.Sequential(*layers)
     for module in backbone.modules():  # as torchvision's MobileNetV2 begins
         if isinstance(module, nn.Conv2d):

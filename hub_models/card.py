@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from hub_models.card_metadata import card_metadata
+from hub_models.card_usage import render_usage
 from hub_models.config import ModelConfig
 
 MARKER: Final = "<!-- Rendered by hub-models from config.json: edit that, or remove this line. -->"
@@ -67,7 +68,7 @@ def render_card(config: ModelConfig, name: str) -> str:
         *_robustness(config.results),
         _costs(config.costs),
         _limits(config),
-        _usage(config, name),
+        render_usage(config, name),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -93,9 +94,10 @@ def _what_it_is(config: ModelConfig) -> str:
         if preprocess.crop_mode == "squash"
         else f"shorter side resized to {preprocess.resize} px, centre {preprocess.crop} px kept"
     )
+    pixels = "RGB" if preprocess.channels == 3 else "grey (one channel)"
     return (
         f"An image classifier: `{config.architecture}` with {len(config.label_names)} classes "
-        f"({labels}{more}).\nInput: RGB, {cut} ({preprocess.interpolation})."
+        f"({labels}{more}).\nInput: {pixels}, {cut} ({preprocess.interpolation})."
     )
 
 
@@ -238,48 +240,6 @@ def _limits(config: ModelConfig) -> str:
         measured = ", ".join(f"{ece:.2%} on {name}" for name, ece in eces.items())
         lines.append(f"- Its probabilities are off by {measured} on average (ECE).")
     return "\n".join(["## Limits", "", *lines])
-
-
-def _usage(config: ModelConfig, name: str) -> str:
-    ours = f"""## How to use it
-
-```python
-from hub_models import ImageClassifier
-
-# This folder, or owner/name on a hub:
-model = ImageClassifier.from_pretrained("{name}")
-print(model.classify("photo.jpg"))
-```
-"""
-    alone = (
-        f"\n\nBoth leave out the temperature ({config.temperature:.2f}) that `classify` divides "
-        "logits by: their first class is the same, their probabilities are not calibrated."
-        if config.temperature != 1
-        else ""
-    )
-    if not config.is_read_by_timm:
-        stem = f" with the stem `{config.stem}`" if config.stem != "imagenet" else ""
-        return (
-            f"{ours}\nOnly hub_models reads this folder: timm has no `{config.architecture}`{stem}."
-        )
-    return f"""{ours}
-timm reads the same folder:
-
-```python
-import timm
-from timm.data import create_transform, resolve_model_data_config
-
-model = timm.create_model("local-dir:{name}", pretrained=True).eval()  # or "hf-hub:owner/name"
-transform = create_transform(**resolve_model_data_config(model))
-```
-
-transformers too, where timm is installed:
-
-```python
-from transformers import pipeline
-
-print(pipeline("image-classification", model="{name}")("photo.jpg"))
-```{alone}"""
 
 
 def _cell(value: object) -> str:

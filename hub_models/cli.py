@@ -189,6 +189,7 @@ def _info(options: argparse.Namespace) -> int:
         "revision": model.revision,
         "architecture": config.architecture,
         "stem": config.stem,
+        "channels": config.preprocess.channels,
         "label_names": list(config.label_names),
         "preprocess": asdict(config.preprocess),
         "parameters": sum(p.numel() for p in model.parameters()),

@@ -4,13 +4,14 @@ import math
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from hub_models.errors import ConfigError
 
 INTERPOLATIONS: Final = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
 CROP_MODES: Final = ("center", "squash")
+CHANNELS: Final = (3, 1)  # of pixels: RGB, grey
 STEMS: Final = ("imagenet", "small")
 MAX_LABELS: Final = 100_000
 MAX_LABEL_CHARS: Final = 200
@@ -40,16 +41,16 @@ class PreprocessConfig:
         interpolation: Pillow's filter, one of INTERPOLATIONS.
         crop_mode: "center" keeps the aspect ratio and cuts the middle out; "squash" resizes
             both sides to `crop` and cuts nothing.
-        mean: Per channel, RGB order, on the 0-1 scale.
-        std: Per channel, RGB order, on the 0-1 scale.
+        mean: Per channel on the 0-1 scale: three in RGB order, or one of grey pixels.
+        std: As many, on the 0-1 scale.
     """
 
     resize: int = 256
     crop: int = 224
     interpolation: str = "bilinear"
     crop_mode: str = "center"
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
 
     def __post_init__(self) -> None:
         """Refuse sizes and statistics that no image could go through."""
@@ -62,10 +63,41 @@ class PreprocessConfig:
             raise ConfigError("preprocess: crop_mode 'squash' needs crop equal to resize")
         _one_of("interpolation", self.interpolation, INTERPOLATIONS)
         _one_of("crop_mode", self.crop_mode, CROP_MODES)
+        if len(self.mean) not in CHANNELS or len(self.std) != len(self.mean):
+            raise ConfigError(
+                "preprocess: mean and std must be 3 numbers each, or 1 for grey pixels, not "
+                f"{len(self.mean)} and {len(self.std)}"
+            )
         if not all(math.isfinite(m) for m in self.mean):
             raise ConfigError(f"preprocess: mean must be finite, not {self.mean}")
         if not all(math.isfinite(s) and s > 0 for s in self.std):
             raise ConfigError(f"preprocess: std must be above 0, not {self.std}")
+
+    @property
+    def channels(self) -> int:
+        """Count the channels of the pixels: 3 are RGB, 1 is grey."""
+        return len(self.mean)
+
+    def in_channels(self, channels: int) -> "PreprocessConfig":
+        """Give the same for so many channels.
+
+        Args:
+            channels: 3, or 1 for grey pixels: mean and std of RGB are then averaged, as timm does.
+
+        Returns:
+            With one mean and std per channel.
+
+        Raises:
+            ConfigError: If `channels` is neither, or grey pixels would have to become RGB.
+        """
+        if channels == self.channels:
+            return self
+        if channels not in CHANNELS:
+            raise ConfigError(f"channels must be 3 or 1, not {abbreviated(channels)}")
+        if channels == 3:
+            raise ConfigError("channels cannot be 3 where pixels are grey")
+        mean, std = (round(sum(three) / len(three), 6) for three in (self.mean, self.std))
+        return replace(self, mean=(mean,), std=(std,))
 
 
 _ONLY_OURS: Final = frozenset(  # timm has no such widths

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from hub_models.config import (
+    CHANNELS,
     MAX_LABELS,
     MAX_SIDE,
     ModelConfig,
@@ -63,7 +64,7 @@ def render_config(config: ModelConfig) -> str:
     pretrained_cfg = {
         "tag": "hub_models",
         "custom_load": False,
-        "input_size": [3, side, side],
+        "input_size": [preprocess.channels, side, side],
         "fixed_input_size": False,
         "interpolation": preprocess.interpolation,
         "crop_pct": _crop_pct(preprocess),
@@ -126,19 +127,24 @@ def parse_config(text: str | bytes) -> ModelConfig:
             f"hub_models.format_version is {abbreviated(version)}, this release reads "
             f"{FORMAT_VERSION}: a newer hub-models is needed"
         )
-    if args.get("in_chans", 3) != 3:
-        raise ConfigError("model_args.in_chans must be 3")
     if not top.get("global_pool", "avg") == args.get("global_pool", "avg") == "avg":
         raise ConfigError("global_pool must be 'avg'")
     origin = _mapping(own.get("origin", {}), "hub_models.origin")
     results = _mapping(own.get("results", {}), "hub_models.results")
+    preprocess = _preprocess(cfg, own)
+    in_chans = args.get("in_chans", preprocess.channels)
+    if type(in_chans) is not int or in_chans != preprocess.channels:
+        raise ConfigError(
+            f"model_args.in_chans is {abbreviated(in_chans)}, pretrained_cfg.input_size says "
+            f"{preprocess.channels}"
+        )
     return ModelConfig(
         architecture=_string(top, "architecture"),
         label_names=_label_names(top, cfg, args),
         num_features=_integer(top, "num_features"),
         first_conv=_string(cfg, "first_conv", "pretrained_cfg."),
         classifier=_string(cfg, "classifier", "pretrained_cfg."),
-        preprocess=_preprocess(cfg, own),
+        preprocess=preprocess,
         drop_rate=check_number(args.get("drop_rate", 0.0), "model_args.drop_rate"),
         stem=own.get("stem", args.get("stem", "imagenet")),
         origin=origin,
@@ -150,6 +156,8 @@ def parse_config(text: str | bytes) -> ModelConfig:
 
 def _model_args(config: ModelConfig) -> dict[str, Any]:
     args: dict[str, Any] = {"drop_rate": config.drop_rate} if config.drop_rate else {}
+    if config.preprocess.channels != 3:
+        args["in_chans"] = config.preprocess.channels
     if config.stem != "imagenet":
         # timm's models take no such argument, so both refuse the folder. Without it they
         # would load a MobileNetV2, whose shapes are the same, and answer wrong.
@@ -168,7 +176,7 @@ def _crop_pct(preprocess: PreprocessConfig) -> float:
 
 
 def _preprocess(cfg: Mapping[str, Any], own: Mapping[str, Any]) -> PreprocessConfig:
-    crop = _input_side(_required(cfg, "input_size", "pretrained_cfg."))
+    channels, crop = _input_shape(_required(cfg, "input_size", "pretrained_cfg."))
     crop_mode = cfg.get("crop_mode") or "center"
     asked_pct = _required(cfg, "crop_pct", "pretrained_cfg.")
     crop_pct = check_number(asked_pct, "pretrained_cfg.crop_pct")
@@ -189,8 +197,8 @@ def _preprocess(cfg: Mapping[str, Any], own: Mapping[str, Any]) -> PreprocessCon
         crop=crop,
         interpolation=_string(cfg, "interpolation", "pretrained_cfg."),
         crop_mode=crop_mode,
-        mean=_triple(cfg, "mean"),
-        std=_triple(cfg, "std"),
+        mean=_per_channel(cfg, "mean", channels),
+        std=_per_channel(cfg, "std", channels),
     )
 
 
@@ -244,16 +252,22 @@ def _integer(mapping: Mapping[str, Any], key: str) -> int:
     return value
 
 
-def _triple(cfg: Mapping[str, Any], key: str) -> tuple[float, float, float]:
+def _per_channel(cfg: Mapping[str, Any], key: str, channels: int) -> tuple[float, ...]:
     value = _required(cfg, key, "pretrained_cfg.")
-    if not isinstance(value, list) or len(value) != 3:
-        raise ConfigError(f"pretrained_cfg.{key} must be 3 numbers")
-    first, second, third = (check_number(v, f"pretrained_cfg.{key}") for v in value)
-    return first, second, third
+    if not isinstance(value, list) or len(value) != channels:
+        raise ConfigError(
+            f"pretrained_cfg.{key} must be as many numbers as input_size has channels, {channels}"
+        )
+    return tuple(check_number(v, f"pretrained_cfg.{key}") for v in value)
 
 
-def _input_side(size: object) -> int:
+def _input_shape(size: object) -> tuple[int, int]:
     match size:
-        case [3, int(side), int(width)] if side == width and side is not True and side <= MAX_SIDE:
-            return side
-    raise ConfigError(f"pretrained_cfg.input_size must be [3, side, side], not {abbreviated(size)}")
+        case [int(channels), int(side), int(width)] if (
+            channels in CHANNELS and side == width <= MAX_SIDE and bool not in map(type, size)
+        ):
+            return channels, side
+    raise ConfigError(
+        "pretrained_cfg.input_size must be [3, side, side], or [1, side, side] for grey pixels, "
+        f"not {abbreviated(size)}"
+    )

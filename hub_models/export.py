@@ -115,7 +115,7 @@ def export_onnx(
     Args:
         folder: A checkpoint folder.
         path: The file to write, whole or not at all; its folder is made if missing.
-        pixels: float32 (N, 3, S, S), preprocessed pictures to compare on; drawn ones if None.
+        pixels: float32 (N, 3 or 1, S, S), preprocessed pictures to compare on; drawn ones if None.
         exporters: Name -> exporter, in the order of trying.
 
     Returns:
@@ -167,8 +167,9 @@ def annotate(path: Path, metadata: Mapping[str, str]) -> None:
 
 
 def _example(model: ImageClassifier) -> Tensor:
-    side = model.config.preprocess.crop
-    return torch.zeros(2, 3, side, side)  # two: a batch of one is taken for a constant
+    preprocess = model.config.preprocess
+    shape = (preprocess.channels, preprocess.crop, preprocess.crop)
+    return torch.zeros(2, *shape)  # two: a batch of one is taken for a constant
 
 
 def _drawn_pixels(model: ImageClassifier) -> NDArray[np.float32]:

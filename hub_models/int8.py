@@ -181,7 +181,7 @@ def _read(
     pictures: Sequence[LabelledPicture], config: PreprocessConfig, path: Path
 ) -> NDArray[np.float32]:
     """Preprocess pictures into a map of a file: thousands need not fit into memory."""
-    shape = (len(pictures), 3, config.crop, config.crop)
+    shape = (len(pictures), config.channels, config.crop, config.crop)
     pixels: NDArray[np.float32] = np.memmap(path, np.float32, "w+", shape=shape)
     for row, picture in zip(pixels, pictures, strict=True):
         row[:] = preprocess(load_image(picture.path, name=str(picture.path)), config)

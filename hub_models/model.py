@@ -21,7 +21,7 @@ from hub_models.prediction import Prediction, rank
 from hub_models.preprocess import preprocess
 from hub_models.publish import Pushed, push
 from hub_models.tensor_file import read_tensors
-from hub_models.weights import LoadReport, disk_names, fit, torchvision_names
+from hub_models.weights import LoadReport, disk_names, fit, summed_over_colours, torchvision_names
 
 ImageSource = str | Path | bytes | Image.Image
 FREEZE_MODES: Final = ("head", "last_stage", "none")
@@ -46,7 +46,7 @@ class ImageClassifier(nn.Module):
         self.config = config
         self.report = LoadReport()
         self.revision: str | None = None
-        self.backbone = architecture.backbone(config.stem)
+        self.backbone = architecture.backbone(config.stem, config.preprocess.channels)
         self.dropout = nn.Dropout(config.drop_rate)
         self.head = nn.Linear(config.num_features, len(config.label_names))
         self._frozen: tuple[nn.Module, ...] = ()
@@ -62,6 +62,7 @@ class ImageClassifier(nn.Module):
         weights: str | Path | None = None,
         preprocess: PreprocessConfig | None = None,
         stem: str = "imagenet",
+        channels: int | None = None,
     ) -> Self:
         """Make a classifier with a new head.
 
@@ -73,6 +74,8 @@ class ImageClassifier(nn.Module):
             preprocess: What images go through; that of the weights if None. Its mean and std
                 should be those of the weights.
             stem: "imagenet", or "small" for images under about 64 px.
+            channels: 3 for RGB, 1 for grey; those of `preprocess` or of the weights if None. For
+                1, the first convolution of RGB weights is summed over the colours.
 
         Returns:
             The classifier in training mode, nothing frozen.
@@ -88,15 +91,15 @@ class ImageClassifier(nn.Module):
             num_features=known.num_features,
             first_conv=known.first_conv,
             classifier=known.classifier,
-            preprocess=preprocess or PreprocessConfig(),
+            preprocess=_chosen(preprocess, PreprocessConfig(), channels),
             drop_rate=known.drop_rate,
             stem=stem,
         )
         if weights is None:
             return cls(config)
         if weights == "imagenet":
-            return cls._with_imagenet_backbone(config, preprocess)
-        return cls._with_backbone_of(config, weights, preprocess)
+            return cls._with_imagenet_backbone(config, preprocess, channels)
+        return cls._with_backbone_of(config, weights, preprocess, channels)
 
     @classmethod
     def from_pretrained(  # noqa: PLR0913  # what users of from_pretrained elsewhere expect
@@ -224,7 +227,7 @@ class ImageClassifier(nn.Module):
         """Compute what the head's global average pooling sees.
 
         Args:
-            batch: float32 (N, 3, S, S), preprocessed.
+            batch: float32 (N, 3, S, S), or (N, 1, S, S) for a grey model; preprocessed.
 
         Returns:
             (N, K, h, w); h = w = S / 32 for the "imagenet" stem.
@@ -236,7 +239,7 @@ class ImageClassifier(nn.Module):
         """Compute logits.
 
         Args:
-            batch: float32 (N, 3, S, S), preprocessed.
+            batch: float32 (N, 3, S, S), or (N, 1, S, S) for a grey model; preprocessed.
 
         Returns:
             (N, C) logits, in the order of `config.label_names`.
@@ -281,7 +284,7 @@ class ImageClassifier(nn.Module):
             image: A path, encoded bytes or a PIL image (taken as upright).
 
         Returns:
-            float32 (3, S, S) on the CPU.
+            float32 (3, S, S), or (1, S, S) for a grey model; on the CPU.
 
         Raises:
             ImageError: If the picture cannot be read.
@@ -351,18 +354,25 @@ class ImageClassifier(nn.Module):
 
     @classmethod
     def _with_imagenet_backbone(
-        cls, config: ModelConfig, preprocess: PreprocessConfig | None
+        cls, config: ModelConfig, preprocess: PreprocessConfig | None, channels: int | None
     ) -> Self:
-        tensors, their_preprocess, title = imagenet_weights(config.architecture)
+        tensors, theirs, title = imagenet_weights(config.architecture)
+        chosen = _chosen(preprocess, theirs, channels)
         origin = {"start": f"ImageNet-1k weights of torchvision ({title})"}
-        model = cls(replace(config, preprocess=preprocess or their_preprocess, origin=origin))
+        model = cls(replace(config, preprocess=chosen, origin=origin))
         names = torchvision_names(config.architecture, list(model.state_dict()))
+        if chosen.channels < theirs.channels:
+            tensors = summed_over_colours(tensors, names)
         model.report = fit(model, tensors, names, new_head=True)
         return model
 
     @classmethod
     def _with_backbone_of(
-        cls, config: ModelConfig, weights: str | Path, preprocess: PreprocessConfig | None
+        cls,
+        config: ModelConfig,
+        weights: str | Path,
+        preprocess: PreprocessConfig | None,
+        channels: int | None,
     ) -> Self:
         found = hub.resolve(weights)
         folder = found.folder
@@ -373,22 +383,39 @@ class ImageClassifier(nn.Module):
                     f"{weights}: {key} is {getattr(theirs, key)!r}, "
                     f"{getattr(config, key)!r} was asked for"
                 )
+        with named(Path(weights)):
+            chosen = _chosen(preprocess, theirs.preprocess, channels)
         name = f"{weights} ({found.revision})" if found.revision else folder.resolve().name
         config = replace(
             config,
-            preprocess=preprocess or theirs.preprocess,
+            preprocess=chosen,
             origin={"start": f"the backbone of {name}"},
         )
         model = cls(config)
-        model._load(folder, new_head=True)
+        is_less = chosen.channels < theirs.preprocess.channels
+        model._load(folder, new_head=True, sums_colours=is_less)
         return model
 
-    def _load(self, folder: Path, *, new_head: bool = False) -> None:
+    def _load(self, folder: Path, *, new_head: bool = False, sums_colours: bool = False) -> None:
         path = hub.weights_path(folder)
         names = disk_names(self.config.architecture, list(self.state_dict()))
         tensors = read_tensors(path)
+        if sums_colours:
+            tensors = summed_over_colours(tensors, names)
         with named(path):
             self.report = fit(self, tensors, names, new_head=new_head)
+
+
+def _chosen(
+    preprocess: PreprocessConfig | None, theirs: PreprocessConfig, channels: int | None
+) -> PreprocessConfig:
+    """Give the preprocessing asked for, else that of the weights, in the channels asked for."""
+    chosen = preprocess or theirs
+    if channels is not None:
+        chosen = chosen.in_channels(channels)
+    if chosen.channels > theirs.channels:
+        raise ConfigError("preprocess gives RGB pixels, the weights are of grey ones")
+    return chosen
 
 
 def _relabelled(

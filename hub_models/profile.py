@@ -75,7 +75,7 @@ def count_macs(config: ModelConfig, *, side_px: int | None = None) -> int:
     """
     side = side_px or config.preprocess.crop
     with torch.device("meta"), torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        ImageClassifier(config).eval()(torch.zeros(1, 3, side, side))
+        ImageClassifier(config).eval()(torch.zeros(1, config.preprocess.channels, side, side))
     flops: int = counter.get_total_flops()
     return flops // 2
 

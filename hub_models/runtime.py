@@ -89,7 +89,7 @@ class Runtime:
             image: A path, encoded bytes or a PIL image (taken as upright).
 
         Returns:
-            float32 (3, S, S).
+            float32 (3, S, S); (1, S, S) for a grey model.
 
         Raises:
             ImageError: If the picture cannot be read.
@@ -101,7 +101,8 @@ class Runtime:
         """Compute logits and the feature map that class activation maps are made of.
 
         Args:
-            batch: float32 (N, 3, S, S), preprocessed, N at least 1.
+            batch: float32 (N, 3, S, S), or (N, 1, S, S) for a grey model; preprocessed, N at
+                least 1.
 
         Returns:
             float32 (N, C), in the order of `config.label_names`, and (N, K, h, w).
@@ -109,10 +110,10 @@ class Runtime:
         Raises:
             ImageError: If the batch has another shape or type.
         """
-        side = self.config.preprocess.crop
-        if batch.ndim != 4 or batch.shape[1:] != (3, side, side) or not len(batch):
+        channels, side = self.config.preprocess.channels, self.config.preprocess.crop
+        if batch.ndim != 4 or batch.shape[1:] != (channels, side, side) or not len(batch):
             raise ImageError(
-                f"a batch of shape (N, 3, {side}, {side}) is needed, not {batch.shape}"
+                f"a batch of shape (N, {channels}, {side}, {side}) is needed, not {batch.shape}"
             )
         if batch.dtype != np.float32:
             raise ImageError(f"a batch of float32 is needed, not of {batch.dtype}")
@@ -156,7 +157,7 @@ class Runtime:
                 current = following
                 following = [self._decoders.submit(self.pixels, image) for image in chunk]
                 if current:
-                    yield np.stack([pixels.result() for pixels in current])  # (N, 3, S, S)
+                    yield np.stack([pixels.result() for pixels in current])  # (N, 3 or 1, S, S)
         finally:
             for pixels in (*current, *following):  # after an unreadable picture none is needed
                 pixels.cancel()

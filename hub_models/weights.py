@@ -132,6 +132,25 @@ def match(
     return fitted, LoadReport(loaded, tuple(reinitialised), tuple(missing))
 
 
+def summed_over_colours(found: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str, Tensor]:
+    """Turn the tensors of an RGB network into those of a grey one.
+
+    The first convolution's weights are summed, as timm does: a grey picture then gives what it
+    gave repeated three times, if the three channels were normalised alike.
+
+    Args:
+        found: The file's tensors, by the file's names.
+        names: Name in memory -> name in the file, in the order of the model's state dict.
+
+    Returns:
+        The same tensors but for that one, in float32.
+    """
+    first = next(iter(names.values()))
+    if first not in found or found[first].ndim != 4:  # `fit` says what is wrong
+        return dict(found)
+    return {**found, first: found[first].float().sum(dim=1, keepdim=True)}
+
+
 def fit(
     module: nn.Module,
     found: Mapping[str, Tensor],

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torchvision import models
 
-from hub_models import ARCHITECTURES, ConfigError, ImageClassifier, PreprocessConfig
+from hub_models import ARCHITECTURES, ImageClassifier, PreprocessConfig
 from hub_models.card import render_card
-from hub_models.config_json import parse_config, render_config
+from hub_models.config_json import render_config
 from hub_models.hub import read_config
 from hub_models.preprocess import preprocess
 from hub_models.tensor_file import pack_tensors, read_tensors
@@ -232,8 +232,64 @@ def test_the_card_sends_to_timm_exactly_where_timm_reads(name: str, saved: dict[
     assert ("library_name: timm\n" in card) == is_read
 
 
-def test_a_grey_input_is_refused(saved: dict[str, Path]) -> None:
-    content = json.loads((saved["resnet18"] / "config.json").read_text())
-    content["model_args"]["in_chans"] = 1
-    with pytest.raises(ConfigError, match="in_chans must be 3"):
-        parse_config(json.dumps(content))
+# --- grey pixels
+
+
+@pytest.fixture(scope="module")
+def grey_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A saved folder of each of FEW, with one channel."""
+    root = tmp_path_factory.mktemp("grey")
+    for name in FEW:
+        torch.manual_seed(0)
+        interop.save(name, root / name, preprocess=interop.SMALL.in_channels(1))
+    return {name: root / name for name in FEW}
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_timm_and_transformers_read_a_grey_folder_given_a_grey_picture(
+    name: str, grey_folders: dict[str, Path]
+) -> None:
+    grey = interop.picture(150, 100).convert("L")
+    assert interop.compare(grey_folders[name], grey) == EQUAL
+    card = (grey_folders[name] / "README.md").read_text()
+    assert 'transform(image.convert("L"))' in card
+    assert "not through its pipeline" in card
+    assert "pipeline(" not in card
+
+
+def test_the_pipeline_of_transformers_fails_on_a_grey_folder(
+    grey_folders: dict[str, Path], tmp_path: Path
+) -> None:
+    photo = tmp_path / "photo.png"
+    interop.picture(150, 100).convert("L").save(photo)
+    classify = transformers.pipeline("image-classification", model=str(grey_folders["resnet18"]))
+    with pytest.raises(RuntimeError, match="to have 1 channels, but got 3"):  # as the card says
+        classify(str(photo))
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("name", FEW)
+def test_rgb_weights_become_grey_ones_as_timm_makes_them(name: str, saved: dict[str, Path]) -> None:
+    ours = ImageClassifier.create(name, interop.LABELS, weights=saved[name], channels=1).eval()
+    theirs = timm.create_model(f"local-dir:{saved[name]}", pretrained=True, in_chans=1).eval()
+    batch = torch.randn(2, 1, 64, 64)
+    assert torch.equal(ours.feature_map(batch).mean((2, 3)), _pooled(theirs, batch))
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("name", FEW)
+def test_a_grey_folder_timm_saved_is_read_by_us(name: str, tmp_path: Path) -> None:
+    arguments = {"in_chans": 1}
+    theirs = interop.lived_in(timm.create_model(name, num_classes=3, in_chans=1), channels=1)
+    save_for_hf(theirs, str(tmp_path), model_args=arguments, safe_serialization=True)
+    ours = ImageClassifier.from_pretrained(tmp_path)
+    batch = torch.randn(2, 1, 64, 64)
+    assert torch.equal(ours(batch), theirs(batch))
+    image = interop.picture(300, 200)
+    written = json.loads((tmp_path / "config.json").read_text())["pretrained_cfg"]
+    assert torch.equal(ours.pixels(image), interop.timm_transform(written)(image.convert("L")))
+    assert written["mean"] == pytest.approx(PreprocessConfig().in_channels(1).mean)
+
+
+def _pooled(theirs: torch.nn.Module, batch: torch.Tensor) -> torch.Tensor:
+    return theirs.forward_head(theirs.forward_features(batch), pre_logits=True)

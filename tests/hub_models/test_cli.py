@@ -115,6 +115,7 @@ def test_info_json_has_every_fact(tiny_folder: Path, capsys: Captured) -> None:
         "revision": None,
         "architecture": "mobilenetv2_025",
         "stem": "imagenet",
+        "channels": 3,
         "label_names": ["cat", "dog", "owl"],
         "preprocess": {
             "resize": 36,

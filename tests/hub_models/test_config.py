@@ -48,8 +48,9 @@ FULL = replace(
         FULL,
         replace(PLAIN, label_names=()),
         replace(PLAIN, preprocess=PreprocessConfig(64, 64, crop_mode="squash")),
+        replace(FULL, preprocess=PreprocessConfig(32, 28, mean=(0.1,), std=(0.3,))),
     ],
-    ids=["plain", "full", "headless", "squash"],
+    ids=["plain", "full", "headless", "squash", "grey"],
 )
 def test_a_config_comes_back_as_it_was_written(config: ModelConfig) -> None:
     assert parse_config(render_config(config)) == config
@@ -188,11 +189,24 @@ BROKEN = {
     "drop_rate text": (_sets("model_args.drop_rate", "0.2"), "model_args.drop_rate must be"),
     "drop_rate huge": (_sets("model_args.drop_rate", HUGE), "model_args.drop_rate"),
     "pooling in model_args": (_sets("model_args.global_pool", "max"), "global_pool must be 'avg'"),
-    "in_chans 1": (_sets("model_args.in_chans", 1), "model_args.in_chans must be 3"),
+    "in_chans 1": (
+        _sets("model_args.in_chans", 1),
+        "model_args.in_chans is 1, pretrained_cfg.input_size says 3",
+    ),
+    "in_chans 2": (_sets("model_args.in_chans", 2), "in_chans is 2, pretrained_cfg.input_size"),
+    "in_chans text": (_sets("model_args.in_chans", "3"), "in_chans is '3', pretrained_cfg.input"),
     "pretrained_cfg a list": (_sets("pretrained_cfg", [1]), "pretrained_cfg must be an object"),
     "input not square": (_sets("pretrained_cfg.input_size", [3, 9, 8]), "input_size must be"),
-    "input grey": (_sets("pretrained_cfg.input_size", [1, 9, 9]), "input_size must be"),
+    "input of two channels": (
+        _sets("pretrained_cfg.input_size", [2, 299, 299]),
+        "input_size must be [3, side, side], or [1, side, side] for grey pixels, not [2, 299, 299]",
+    ),
+    "input grey, mean of three": (
+        _sets("pretrained_cfg.input_size", [1, 299, 299]),
+        "pretrained_cfg.mean must be as many numbers as input_size has channels, 1",
+    ),
     "input true": (_sets("pretrained_cfg.input_size", [3, True, True]), "input_size must be"),
+    "input true channels": (_sets("pretrained_cfg.input_size", [True, 9, 9]), "input_size must"),
     "input huge": (_sets("pretrained_cfg.input_size", [3, HUGE, HUGE]), "input_size"),
     "interpolation": (_sets("pretrained_cfg.interpolation", "magic"), "interpolation must be one"),
     "crop_mode": (_sets("pretrained_cfg.crop_mode", "border"), "crop_mode"),
@@ -200,7 +214,11 @@ BROKEN = {
     "crop_pct over 1": (_sets("pretrained_cfg.crop_pct", 1.1), "pretrained_cfg.crop_pct must be"),
     "crop_pct tiny": (_sets("pretrained_cfg.crop_pct", 5e-324), "pretrained_cfg.crop_pct"),
     "crop_pct huge": (_sets("pretrained_cfg.crop_pct", HUGE), "pretrained_cfg.crop_pct"),
-    "mean of two": (_sets("pretrained_cfg.mean", [0, 0]), "pretrained_cfg.mean must be 3"),
+    "mean of two": (
+        _sets("pretrained_cfg.mean", [0, 0]),
+        "pretrained_cfg.mean must be as many numbers as input_size has channels, 3",
+    ),
+    "std of one": (_sets("pretrained_cfg.std", [1]), "pretrained_cfg.std must be as many numbers"),
     "mean text": (
         _sets("pretrained_cfg.mean", [0, 0, "0"]),
         "pretrained_cfg.mean must be a number",
@@ -365,6 +383,8 @@ BAD_VALUES = {
     "crop 0": (lambda: PreprocessConfig(8, 0), "crop 0"),
     "resize huge": (lambda: PreprocessConfig(5000, 224), "resize 5000"),
     "squash that crops": (lambda: PreprocessConfig(crop_mode="squash"), "'squash' needs crop"),
+    "mean of two": (lambda: PreprocessConfig(mean=(0, 0)), "3 numbers each, or 1 for grey"),
+    "std of one": (lambda: PreprocessConfig(std=(1,)), "for grey pixels, not 3 and 1"),
     "mean NaN": (lambda: PreprocessConfig(mean=(0, math.nan, 0)), "mean must be finite"),
     "std infinite": (lambda: PreprocessConfig(std=(1, math.inf, 1)), "std must be above 0"),
     "too many labels": (

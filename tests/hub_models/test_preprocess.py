@@ -81,6 +81,17 @@ def test_timm_reading_the_saved_config_makes_equal_pixels(
         assert np.array_equal(preprocess(image, config), theirs(image).numpy()), size
 
 
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_grey_pixels_equal_torchvisions_of_pillows_grey(config: PreprocessConfig) -> None:
+    config = config.in_channels(1)
+    theirs = _torchvision(config)
+    for size in SIZES:
+        image = pictures.photo(*size)
+        expected = theirs(image.convert("L")).numpy()
+        assert np.array_equal(preprocess(image, config), expected), size
+        assert np.array_equal(preprocess(image.convert("L"), config), expected), size
+
+
 def test_pixels_are_contiguous_float32_of_the_crop() -> None:
     pixels = preprocess(pictures.photo(64, 48), PreprocessConfig(resize=36, crop=32))
     assert (pixels.shape, pixels.dtype) == ((3, 32, 32), np.float32)
@@ -107,6 +118,12 @@ def test_normalise_keeps_the_size_and_puts_the_mean_at_zero() -> None:
     pixels = normalise(pictures.flat("RGB", (255, 0, 51)), (1.0, 0.5, 0.2), (0.5, 0.5, 0.5))
     assert pixels.shape == (3, 6, 8)
     assert pixels[:, 0, 0] == pytest.approx([0, -1, 0], abs=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "CMYK", "LA"])
+def test_grey_pixels_of_an_image_in_another_mode_are_refused(mode: str) -> None:
+    with pytest.raises(ImageError, match=f"RGB image is needed, not one in mode {mode}"):
+        preprocess(Image.new(mode, (40, 40)), PreprocessConfig(mean=(0.5,), std=(0.5,)))
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK"])
