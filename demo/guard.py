@@ -4,8 +4,11 @@ Pure ASGI, because Starlette's BaseHTTPMiddleware would hold back Gradio's strea
 """
 
 import json
+import math
 import re
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -13,6 +16,7 @@ from urllib.parse import urlsplit
 from gradio.utils import get_upload_folder
 
 from demo.metrics import Metrics
+from demo.programs import MAX_BYTES, PATH
 from demo.settings import Settings
 from demo.visitor import RateLimit, name_client
 from demo.work import Work
@@ -26,12 +30,13 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 MAX_FILE_BYTES: Final = 64 * 2**20  # a ZIP; a picture's own limit is that of LIMITS
 _MAX_UPLOAD_BYTES: Final = 2 * MAX_FILE_BYTES  # one request may hold several files
 _MAX_STORED_BYTES: Final = 2 * 2**30  # of all visitors; each upload is deleted within the hour
+_COUNTED_EVERY_S: Final = 30.0
 _MAX_JSON_BYTES: Final = 256 * 2**10
 _LANGUAGE_PREFIX: Final = re.compile(r"/zh(?=/)")
 _UPLOAD: Final = "/gradio_api/upload"
-_WORK: Final = re.compile(r"/gradio_api/(upload|queue/join|run/predict|call/[\w/]+)")
+_WORK: Final = re.compile(r"/classify|/gradio_api/(upload|queue/join|run/predict|call/[\w/]+)")
 _OPEN: Final = re.compile(
-    r"/(zh|config|theme\.css|favicon\.ico|manifest\.json|robots\.txt|healthz|readyz|metrics)?"
+    r"/(zh|config|theme\.css|favicon\.ico|manifest\.json|robots\.txt|healthz|readyz|metrics|classify)?"
     r"|/(assets|static|svelte)/.*"
     r"|/gradio_api/(startup-events|info|openapi\.json|theme\.css|upload|upload_progress|cancel"
     r"|reset|heartbeat/\w+|queue/(join|data|status)|run/predict|call/[\w/]+|file=(?!https?:|//).+)"
@@ -68,7 +73,7 @@ class Guard:
 
     def __init__(self, app: App, settings: Settings, work: Work, metrics: Metrics) -> None:
         self._app, self._settings, self._work, self._metrics = app, settings, work, metrics
-        self._rate = RateLimit(settings.rate)
+        self._rate, self._stored = RateLimit(settings.rate), _Stored()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer or hand on one request."""
@@ -81,7 +86,7 @@ class Guard:
         refusal = self._refusal(scope, path, headers)
         if refusal is not None:
             return await self._refuse(send, *refusal)
-        limit = _MAX_UPLOAD_BYTES if path == _UPLOAD else _MAX_JSON_BYTES
+        limit = _most_bytes(path)
         has_begun = False
 
         async def answer(message: Message) -> None:
@@ -108,11 +113,11 @@ class Guard:
             return None
         if not _is_own(headers.get("origin", ""), headers.get("host", "")):
             return 403, "Another site's page cannot ask in a visitor's name."
-        limit = _MAX_UPLOAD_BYTES if path == _UPLOAD else _MAX_JSON_BYTES
+        limit = _most_bytes(path)
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > limit:
             return 413, "That is more than the page takes at once."
-        if path == _UPLOAD and _stored_bytes() > _MAX_STORED_BYTES:
+        if path == _UPLOAD and self._stored.add(int(length)) > _MAX_STORED_BYTES:
             return 507, "There is no room for more pictures; please come back later.", 300
         return self._busy(scope, headers) if _WORK.fullmatch(path) else None
 
@@ -146,14 +151,25 @@ def _is_own(origin: str, host: str) -> bool:
     return not origin or urlsplit(origin).netloc.lower() == host.lower()
 
 
-def _stored_bytes() -> int:
-    total = 0
-    for path in Path(get_upload_folder()).glob("*/*"):
-        try:
-            total += path.stat().st_size
-        except OSError:  # deleted by now
-            continue
-    return total
+def _most_bytes(path: str) -> int:
+    return {_UPLOAD: _MAX_UPLOAD_BYTES, PATH: MAX_BYTES}.get(path, _MAX_JSON_BYTES)
+
+
+class _Stored:
+    """How many bytes the uploads take; counted now and then, as there can be very many files."""
+
+    def __init__(self) -> None:
+        self._bytes, self._counted_at = 0, -math.inf
+
+    def add(self, announced: int) -> int:
+        """Give what is there, without an upload that is about to come, but with those before."""
+        if time.monotonic() - self._counted_at > _COUNTED_EVERY_S:
+            self._bytes, self._counted_at = 0, time.monotonic()
+            for path in Path(get_upload_folder()).glob("*/*"):
+                with suppress(OSError):  # deleted by now
+                    self._bytes += path.stat().st_size
+        self._bytes += announced
+        return self._bytes - announced
 
 
 def _counting(receive: Receive, limit: int) -> Receive:

@@ -11,6 +11,7 @@ from demo.safe_image import SafeImage
 from demo.text import Text
 
 LOOK_AGAIN_S: Final = 2  # while a model is on its way
+COMPARED_AT_ONCE: Final = 8  # pictures: enough for a model's waiting requests to share a pass
 EXAMPLES: Final = Path(__file__).resolve().parent / "examples"
 _EXAMPLE_NAMES: Final = ("cat.jpg", "cat-drawing.jpg", "dog-drawing.jpg")
 

@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from demo.guard import MAX_FILE_BYTES, Guard
 from demo.page_parts import EXAMPLES
+from demo.programs import add_programs
 from demo.service import Service
 from demo.settings import Settings
 from demo.text import Text, choose_language
@@ -37,6 +38,7 @@ def build_app(service: Service, settings: Settings) -> Guard:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(CORSMiddleware, allow_origins=[])  # else Gradio echoes any origin
     _add_probes(app, service)
+    add_programs(app, service, settings)
     for language, path in PATHS.items():
         say = Text(language)
         gr.mount_gradio_app(

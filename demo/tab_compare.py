@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from demo.page_parts import (
+    COMPARED_AT_ONCE,
     LOOK_AGAIN_S,
     as_source,
     html,
@@ -52,7 +53,7 @@ def build_compare(page: gr.Blocks, service: Service, settings: Settings, say: Te
         "inputs": [picture, left, right],
         "outputs": [left_card, right_card, verdict, clock],
         "api_visibility": "private",
-        "concurrency_limit": 2,
+        "concurrency_limit": COMPARED_AT_ONCE,
         "concurrency_id": "compare",
     }
     triggers = [page.load, picture.change, left.change, right.change, button.click]

@@ -9,7 +9,14 @@ import gradio as gr
 
 from demo.engine import IMAGENET
 from demo.imagenet import IMAGENET_NAMES
-from demo.page_parts import LOOK_AGAIN_S, as_source, html, picture_address, picture_input
+from demo.page_parts import (
+    COMPARED_AT_ONCE,
+    LOOK_AGAIN_S,
+    as_source,
+    html,
+    picture_address,
+    picture_input,
+)
 from demo.render import CardRenderer
 from demo.service import Service
 from demo.text import Text
@@ -43,7 +50,7 @@ def build_imagenet(service: Service, say: Text) -> None:
         "inputs": [picture, architecture],
         "outputs": [card, clock],
         "api_visibility": "private",
-        "concurrency_limit": 2,
+        "concurrency_limit": COMPARED_AT_ONCE,
         "concurrency_id": "compare",
     }
     show = _shower(service, say)

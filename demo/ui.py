@@ -47,7 +47,7 @@ def build_page(service: Service, settings: Settings, say: Text) -> gr.Blocks:
             build_models(tab, service, say)
         with gr.Tab(say("tab_about"), id="about"):
             build_about(settings, say)
-        build_endpoints(service)
+        build_endpoints(service, settings, say)
     page.queue(max_size=16, api_open=False)
     return page
 

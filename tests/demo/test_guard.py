@@ -69,6 +69,7 @@ def ask():
         "/zh/config",
         "/healthz",
         "/metrics",
+        "/classify",
         "/assets/index.js",
         "/gradio_api/info",
         "/gradio_api/file=/tmp/uploads/a.jpg",
@@ -132,7 +133,12 @@ def test_another_sites_page_cannot_ask_for_work(ask, origin):
 
 
 @pytest.mark.parametrize(
-    ("path", "limit"), [(JOIN, "_MAX_JSON_BYTES"), ("/gradio_api/upload", "_MAX_UPLOAD_BYTES")]
+    ("path", "limit"),
+    [
+        (JOIN, "_MAX_JSON_BYTES"),
+        ("/gradio_api/upload", "_MAX_UPLOAD_BYTES"),
+        ("/classify", "MAX_BYTES"),
+    ],
 )
 def test_a_body_over_the_limit_is_refused_announced_or_not(ask, path, limit, monkeypatch):
     monkeypatch.setattr(guard, limit, 100)
@@ -145,12 +151,21 @@ def test_a_body_over_the_limit_is_refused_announced_or_not(ask, path, limit, mon
 def test_no_upload_is_taken_while_the_disk_holds_too_much(ask, tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     monkeypatch.setattr(guard, "_MAX_STORED_BYTES", 100)
+    monkeypatch.setattr(guard, "_COUNTED_EVERY_S", -1.0)
     (tmp_path / "hash").mkdir()
     (tmp_path / "hash" / "a.jpg").write_bytes(bytes(100))
     assert ask("/gradio_api/upload", "POST") == 200
     (tmp_path / "hash" / "b.jpg").write_bytes(b"x")
     assert ask("/gradio_api/upload", "POST") == 507
     assert ask(JOIN, "POST") == 200
+
+
+def test_uploads_count_before_they_are_on_the_disk(ask, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setattr(guard, "_MAX_STORED_BYTES", 100)
+    announced = HOME | {"content-length": "101"}
+    assert ask("/gradio_api/upload", "POST", announced) == 200
+    assert ask("/gradio_api/upload", "POST", announced) == 507
 
 
 def test_a_visitor_who_asks_too_much_is_told_when_to_come_back():

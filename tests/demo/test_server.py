@@ -7,6 +7,7 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
+from demo import programs
 from demo.server import build_app
 from demo.service import Service
 from demo.settings import Settings
@@ -40,12 +41,12 @@ def upload(client, path):
     return answer.json()[0]
 
 
-def call(client, *data):
-    begun = client.post("/gradio_api/call/classify", json={"data": list(data)})
+def call(client, *data, api="classify"):
+    begun = client.post(f"/gradio_api/call/{api}", json={"data": list(data)})
     if begun.status_code != 200:
         return begun.status_code, begun.text
     event = begun.json()["event_id"]
-    stream = client.get(f"/gradio_api/call/classify/{event}").text
+    stream = client.get(f"/gradio_api/call/{api}/{event}").text
     kind, text = re.search(r"event: (complete|error)\ndata: (.*)", stream).groups()
     return kind, json.loads(text)
 
@@ -98,6 +99,52 @@ def test_a_program_can_classify_an_upload(client, cat):
     kind, data = call(client, {"path": upload(client, cat)}, "mobilenet-tiny")
     assert kind == "complete"
     assert data[0]["predictions"][0]["label"] == "cat"
+
+
+def test_a_program_can_compare_two_models_on_an_upload(client, cat):
+    data = [{"path": upload(client, cat)}, "mobilenet-tiny", "resnet-tiny"]
+    kind, said = call(client, *data, api="compare")
+    assert kind == "complete"
+    assert said[0]["verdict"].startswith("The models disagree: mobilenet-tiny says cat")
+    assert said[0]["kind"] == "differ"
+    assert [answer["model"] for answer in said[0]["answers"]] == ["mobilenet-tiny", "resnet-tiny"]
+
+
+def test_a_program_can_send_a_picture_in_one_request(client, cat):
+    path = "/classify?model=mobilenet-tiny&model=resnet-tiny"
+    said = client.post(path, content=cat.read_bytes()).json()
+    assert said["verdict"].startswith("The models disagree: mobilenet-tiny says cat")
+    one = client.post("/classify?model=mobilenet-tiny", content=cat.read_bytes()).json()
+    assert one["answers"][0]["predictions"] == said["answers"][0]["predictions"]
+    both = client.post("/classify", content=cat.read_bytes()).json()  # those of the page
+    assert [answer["model"] for answer in both["answers"]] == ["markup", "resnet-tiny"]
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "status", "sentence"),
+    [
+        ("", b"just some text", 422, "the picture: not a picture of a known kind"),
+        ("", b"", 422, "the picture: the file is empty"),
+        ("?model=a&model=b&model=c", b"x", 422, "one model or two are needed"),
+    ],
+)
+def test_a_request_that_cannot_be_answered_gets_a_sentence(client, query, body, status, sentence):
+    answer = client.post(f"/classify{query}", content=body)
+    assert answer.status_code == status
+    assert sentence in answer.json()["error"]
+
+
+def test_a_model_that_cannot_be_used_is_named_beside_the_other_answer(client, cat, no_hub):
+    answer = client.post("/classify?model=%00&model=resnet-tiny", content=cat.read_bytes())
+    broken, other = answer.json()["answers"]
+    assert broken["problem"] == "that is not the name of a model"
+    assert other["predictions"][0]["label"] == "dog"
+
+
+def test_more_requests_than_can_wait_are_asked_to_come_back(client, cat, monkeypatch):
+    monkeypatch.setattr(programs, "MAX_WAITING", 0)
+    answer = client.post("/classify", content=cat.read_bytes())
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
 
 
 def test_a_path_that_was_not_uploaded_is_refused_whether_it_exists_or_not(client, cat, tmp_path):
