@@ -1,4 +1,4 @@
-"""The command line: `hub-models classify | info | profile | export | push | pull`."""
+"""The command line: `hub-models classify | info | profile | export | recommend | push | pull`."""
 
 import argparse
 import contextlib
@@ -20,6 +20,7 @@ from hub_models.export_command import add_export
 from hub_models.hub_command import add_pull, add_push
 from hub_models.image import load_image
 from hub_models.profile_command import add_profile
+from hub_models.recommend_command import add_recommend
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import: not for --help, nor for a wrong option
     from hub_models.model import ImageClassifier
@@ -112,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     info.set_defaults(run=_info)
     add_profile(commands, _at_least_one)
     add_export(commands)
+    add_recommend(commands, _at_least_one)
     add_push(commands)
     add_pull(commands)
     shtab.add_argument_to(parser, "--print-completion", help="print a shell's completion script")
