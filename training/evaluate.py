@@ -19,17 +19,16 @@ from typing import Any, Final
 if __package__ in (None, ""):  # run as a file: imports start at the root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from accelerate import Accelerator, DataLoaderConfiguration
+import numpy as np
+from accelerate import Accelerator
 
 from hub_models import ImageClassifier, hub
 from hub_models.errors import ConfigError, HubModelsError
-from training.audit import audit
-from training.augment import CentreView
+from training.answers import answer, load_readable, make_accelerator, measuring_arguments
 from training.calibration import fit_temperature
-from training.data import Data, Pictures, decode, load_data
+from training.data import Data, decode
 from training.figures import draw_confusion, draw_mistakes, draw_reliability, save_figure
 from training.plots import distinct_names
-from training.predict import in_order, predict
 from training.report import Report
 
 MAX_MISTAKES: Final = 240  # on one sheet
@@ -64,14 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--model", action="append", required=True, metavar="SOURCE", help="folder or repo_id"
     )
-    parser.add_argument("--data", required=True, help="hub id, data set folder or class folders")
     parser.add_argument("--split", action="append", help="may be repeated (default: test)")
-    parser.add_argument(
-        "--validation_fraction", type=float, default=0.1, help="cut from train (%(default)s)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of that cut (%(default)s)")
-    parser.add_argument("--batch_size", type=int, default=64, help="images per batch (%(default)s)")
-    parser.add_argument("--workers", type=int, default=2, help="decoding processes (%(default)s)")
+    measuring_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
         "--save", action="store_true", help="write the numbers into the folders and their cards"
@@ -102,15 +95,8 @@ def _measure_all(options: argparse.Namespace) -> list[dict[str, Any]]:
         raise ConfigError("--save needs local folders: a repository on the hub is not changed")
     if options.report:
         _make_folder(Path(options.report))  # now, not after minutes of measuring
-    accelerator = Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
-    data = load_data(
-        options.data, validation_fraction=options.validation_fraction, seed=options.seed
-    ).only(names)
-    with accelerator.main_process_first():  # the others then find it remembered
-        found = audit(data, quiet=not accelerator.is_main_process)
-    data = data.without(found.unreadable)
-    for bad in data.unreadable:
-        print(f"left out {bad.reason}", file=sys.stderr)
+    accelerator = make_accelerator()
+    data = load_readable(accelerator, options, names)
     rows: list[dict[str, Any]] = []
     for name, (source, model) in zip(distinct_names(list(models)), models.items(), strict=True):
         reports = _measure(accelerator, model, data, options)
@@ -145,17 +131,13 @@ def _measure(
     accelerator: Accelerator, model: ImageClassifier, data: Data, options: argparse.Namespace
 ) -> dict[str, Report]:
     """Give a report per split; the temperature of all is that of the validation split."""
-    model.to(accelerator.device)
     label_names = model.config.label_names
-    answers = {}
-    for name, split in data.aligned(label_names).splits.items():
-        pictures = Pictures(split, CentreView(model.config.preprocess))
-        batches = in_order(pictures, batch_size=options.batch_size, workers=options.workers)
-        logits, targets = predict(accelerator, model, accelerator.prepare(batches), name)
-        assert targets.tolist() == list(split["target"])  # mistakes are found again by their row
-        answers[name] = (logits.numpy(), targets.numpy())
+    answers = {
+        name: (answer(accelerator, model, split, name, options), np.array(split["target"]))
+        for name, split in data.aligned(label_names).splits.items()
+    }
     temperature = fit_temperature(*answers["validation"]) if "validation" in answers else None
-    return {name: Report(label_names, *answer, temperature) for name, answer in answers.items()}
+    return {name: Report(label_names, *pair, temperature) for name, pair in answers.items()}
 
 
 def _make_folder(path: Path) -> None:

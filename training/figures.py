@@ -3,11 +3,13 @@
 Figures are made without pyplot, so neither a backend nor a setting of the process changes.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter, StrMethodFormatter
@@ -28,18 +30,24 @@ _THUMBNAIL_PX: Final = 224
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG.
+    """Write a figure whole or not at all; the same figure always gives the same bytes.
 
     Args:
         figure: Drawn.
-        path: Its folders are made if missing.
+        path: Ends in .png or .svg; its folders are made if missing.
 
     Raises:
         ConfigError: If it cannot be written.
     """
+    kind = path.suffix[1:]
+    # An SVG otherwise holds the date, and names its parts by random numbers.
+    metadata = {"Date": None} if kind == "svg" else {}
+    temporary = path.with_name(f".{path.name}.writing")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, format="png", facecolor="white")
+        with rc_context({"svg.hashsalt": "hub-models"}):
+            figure.savefig(temporary, format=kind, facecolor="white", metadata=metadata)
+        os.replace(temporary, path)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written ({error})") from error
 

@@ -83,9 +83,15 @@ class Report:
         return classes
 
     @property
+    def is_right(self) -> NDArray[np.bool_]:
+        """Which images' most probable class was right, shape (N,)."""
+        right: NDArray[np.bool_] = self.said == self.targets
+        return right
+
+    @property
     def evaluation(self) -> Evaluation:
         """Accuracy and loss."""
-        correct = int((self.said == self.targets).sum())
+        correct = int(self.is_right.sum())
         loss = cross_entropy(self.logits.astype(np.float64), self.targets)
         return Evaluation(correct, len(self.targets), loss)
 

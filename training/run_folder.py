@@ -87,7 +87,7 @@ def make_origin(recipe: Recipe, data: Data, command: str) -> dict[str, Any]:
         "base_license": recipe.base_license,
         "license": recipe.license,
         "trained_part": part,
-        "dataset": recipe.dataset_name or _public_name(recipe.data),
+        "dataset": recipe.dataset_name or public_name(recipe.data),
         "dataset_license": recipe.dataset_license,
         "widget": recipe.widget,
         "train_images": "streamed" if data.stream else len(data.splits["train"]),
@@ -111,6 +111,18 @@ def commit() -> str:
         return ""
 
 
+def public_name(source: str) -> str:
+    """Name a folder or data set without the folders above it, which are nobody's business.
+
+    Args:
+        source: As it was typed.
+
+    Returns:
+        A folder's own name; anything else as it is.
+    """
+    return Path(source).resolve().name if Path(source).is_dir() else source
+
+
 def _taught(recipe: Recipe) -> str:
     said = []
     if recipe.teacher_weight:
@@ -118,13 +130,8 @@ def _taught(recipe: Recipe) -> str:
         said.append(f"soft targets {recipe.teacher_weight:g} at temperature {temperature:g}")
     if recipe.hint_weight:
         said.append(f"hints {recipe.hint_weight:g}")
-    name = _public_name(recipe.teacher)
+    name = public_name(recipe.teacher)
     return f"taught by {name} (view {recipe.teacher_view}, {', '.join(said)})"
-
-
-def _public_name(source: str) -> str:
-    """Name a folder or data set without the folders above it, which are nobody's business."""
-    return Path(source).resolve().name if Path(source).is_dir() else source
 
 
 def _hardware() -> str:

@@ -1,0 +1,280 @@
+"""Compare models on one data set: accuracy, calibration, size, speed, and which differences count.
+
+    python -m training.compare --model A --model B --data DATA --out model_cards/comparison.json
+        [--split test] [--no-profile] [--profile-seconds S]
+
+Writes the numbers to FILE.json, and accuracy against latency to FILE.png and FILE.svg beside it.
+What a model answered is remembered (in HUB_MODELS_CACHE), so a run that was stopped, or one with a
+model more, asks only those that were not asked yet. Also under `accelerate launch`, where speed is
+measured by the main process once the others are done. `hub-models recommend FILE.json` chooses.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Final
+
+if __package__ in (None, ""):  # run as a file: imports start at the root, not in this folder
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import numpy as np
+from tqdm import tqdm
+
+from hub_models import ImageClassifier, hub
+from hub_models.comparison import (
+    FORMAT_VERSION,
+    Comparison,
+    Machine,
+    Measurement,
+    Model,
+    render_comparison,
+)
+from hub_models.errors import ConfigError, HubModelsError
+from hub_models.export import hash_file
+from hub_models.profile import Settings, count_macs, count_parameters, profile
+from hub_models.runtime import is_onnx_installed
+from hub_models.timing import describe_machine, usable_cores
+from training.answers import (
+    load_readable,
+    make_accelerator,
+    measuring_arguments,
+    remembered_answer,
+)
+from training.comparison_figure import draw_comparison
+from training.comparison_report import report
+from training.figures import save_figure
+from training.plots import distinct_names
+from training.report import Report
+from training.run_folder import public_name, write_text
+from training.significance import compare_pair
+
+_BATCHES: Final = (1, 8)  # one picture for latency and memory, eight for images per second
+
+
+@dataclass(frozen=True)
+class _Contender:
+    """A model that takes part."""
+
+    name: str
+    source: str
+    found: hub.Resolved
+    model: ImageClassifier
+    weights_sha256: str
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the script.
+
+    Args:
+        arguments: What was typed after its name; the process's own if None.
+
+    Returns:
+        0 done, 1 an error said in one sentence on stderr; wrong usage exits with 2.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        comparison = compare(options)
+        if comparison is None:
+            return 0
+        write_text(options.out, render_comparison(comparison))
+        written = [options.out]
+        if all(model.measurements for model in comparison.models):
+            figure = draw_comparison(comparison)
+            for suffix in (".png", ".svg"):
+                written.append(options.out.with_suffix(suffix))
+                save_figure(figure, written[-1])
+    except HubModelsError as error:
+        print(f"compare: {error}", file=sys.stderr)
+        return 1
+    print(report(comparison))
+    print("\nwritten:", *written)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Compare models on one data set.")
+    parser.add_argument(
+        "--model", action="append", required=True, metavar="SOURCE", help="folder or repo_id"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.json")
+    parser.add_argument("--split", default="test", help="(%(default)s)")
+    measuring_arguments(parser)
+    parser.add_argument("--no-profile", action="store_true", help="no speed, no memory, no figure")
+    parser.add_argument(
+        "--profile-seconds", type=_seconds, default=1.5, metavar="S",
+        help="how long each call is repeated for (%(default)s)",
+    )  # fmt: skip
+    return parser
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"seconds above 0, at most 3600, not {text!r}")
+    return seconds
+
+
+def compare(options: argparse.Namespace) -> Comparison | None:
+    """Measure all models.
+
+    Args:
+        options: What was typed.
+
+    Returns:
+        What was measured; None in processes that only help.
+
+    Raises:
+        HubModelsError: If a source, the data or FILE cannot be used.
+    """
+    _check_out(options.out)
+    contenders = _load(options.model)
+    accelerator = make_accelerator()
+    data = load_readable(accelerator, options, [options.split])
+    splits = [data.aligned(c.model.config.label_names).splits[options.split] for c in contenders]
+    reports = []
+    for contender, split in zip(contenders, splits, strict=True):
+        asked = (split, f"{contender.name}: {options.split}")
+        model, sha256 = contender.model, contender.weights_sha256
+        logits = remembered_answer(accelerator, model, sha256, asked, options)
+        if accelerator.is_main_process:
+            reports.append(Report(model.config.label_names, logits, np.array(split["target"])))
+    if not accelerator.is_main_process:
+        return None
+    return Comparison(
+        format_version=FORMAT_VERSION,
+        command=_command(contenders, options),
+        data=public_name(options.data),
+        split=options.split,
+        images=len(reports[0].targets),
+        machine=Machine(**describe_machine()),
+        models=_measure(contenders, reports, options),
+        agreement=_agreement(reports, data.label_names),
+        pairs=tuple(
+            compare_pair((one.name, other.name), first.is_right, second.is_right)
+            for (one, first), (other, second) in combinations(
+                zip(contenders, reports, strict=True), 2
+            )
+        ),
+    )
+
+
+def _check_out(path: Path) -> None:
+    """Say now, not after minutes of measuring, that nothing can be written."""
+    if path.suffix != ".json":
+        raise ConfigError(f"--out must end in .json, not {path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--out {path}: no folder can be made there ({error})") from error
+
+
+def _load(sources: Sequence[str]) -> list[_Contender]:
+    for source in sources:
+        if sources.count(source) > 1:
+            raise ConfigError(f"--model {source} stands there twice")
+    contenders = []
+    for name, source in zip(distinct_names(sources), sources, strict=True):
+        found = hub.resolve(source)
+        model = ImageClassifier.from_pretrained(found.folder)
+        sha256 = hash_file(hub.weights_path(found.folder))
+        contenders.append(_Contender(name, _shown(source), found, model, sha256))
+    return contenders
+
+
+def _shown(source: str) -> str:
+    """Write a source without folders that are nobody's business."""
+    path = Path(source)
+    is_elsewhere = path.is_absolute() or ".." in path.parts or source.startswith("~")
+    return public_name(source) if is_elsewhere else source
+
+
+def _command(contenders: Sequence[_Contender], options: argparse.Namespace) -> str:
+    models = " ".join(f"--model {contender.source}" for contender in contenders)
+    more = " --no-profile" if options.no_profile else ""
+    words = f"python -m training.compare {models} --data DATA --out {options.out.name}"
+    return f"{words} --split {options.split}{more}"
+
+
+def _agreement(
+    reports: Sequence[Report], label_names: tuple[str, ...]
+) -> tuple[tuple[float, ...], ...]:
+    """Give the share of images that two models say the same of, whatever their order of labels."""
+    said = []
+    for report_ in reports:
+        place = np.array([label_names.index(label) for label in report_.label_names])
+        said.append(place[report_.said])
+    return tuple(tuple(float((one == other).mean()) for other in said) for one in said)
+
+
+def _measure(
+    contenders: Sequence[_Contender], reports: Sequence[Report], options: argparse.Namespace
+) -> tuple[Model, ...]:
+    engines = ("torch", "onnx") if is_onnx_installed() else ("torch",)
+    threads = tuple(dict.fromkeys((1, usable_cores())))
+    settings = Settings(engines, _BATCHES, threads, options.profile_seconds)
+    steps = 0 if options.no_profile else len(contenders) * (len(engines) * len(threads) + 1)
+    models = []
+    with tqdm(total=steps, desc="speed and memory", leave=False, disable=not steps) as bar:
+
+        def progress(line: str) -> None:
+            bar.set_postfix_str(line.rpartition("/")[2])
+            bar.update()
+
+        for contender, report_ in zip(contenders, reports, strict=True):
+            facts = None if options.no_profile else profile(
+                contender.found.folder, settings, progress=progress
+            )  # fmt: skip
+            models.append(_model(contender, report_, facts))
+    return tuple(models)
+
+
+def _model(contender: _Contender, answers: Report, facts: dict[str, Any] | None) -> Model:
+    config = contender.model.config
+    evaluated = answers.evaluation.as_results()
+    kept = {key: evaluated[key] for key in evaluated if key != "images"}
+    return Model(
+        name=contender.name,
+        source=contender.source,
+        architecture=config.architecture,
+        side_px=config.preprocess.crop,
+        revision=contender.found.revision,
+        weights_sha256=contender.weights_sha256,
+        ece=answers.bins.error,
+        parameters=count_parameters(config)["total"],
+        macs=count_macs(config),
+        bytes=hub.weights_path(contender.found.folder).stat().st_size,
+        measurements=_measurements(facts) if facts else (),
+        **kept,
+    )
+
+
+def _measurements(facts: dict[str, Any]) -> tuple[Measurement, ...]:
+    """Take one entry per engine and threads from a profile's rows, one per batch size."""
+    rows = {(row["engine"], row["threads"], row["batch"]): row for row in facts["measurements"]}
+    single, several = _BATCHES
+    sizes = facts["bytes"]
+    weights = next(size for name, size in sizes.items() if name != "model.onnx")
+    return tuple(
+        Measurement(
+            engine=engine,
+            threads=threads,
+            p50_ms=row["classify_ms"]["p50"],
+            p95_ms=row["classify_ms"]["p95"],
+            images_per_second=rows[engine, threads, several]["images_per_second"],
+            batch=several,
+            peak_bytes=row["peak_bytes"],
+            file_bytes=sizes["model.onnx"] if engine == "onnx" else weights,
+        )
+        for (engine, threads, batch), row in rows.items()
+        if batch == single
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
