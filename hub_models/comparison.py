@@ -67,8 +67,8 @@ class Model:
         accuracy: Share of right answers, with its 95 % interval from `accuracy_low` to
             `accuracy_high`.
         correct: Right answers.
-        loss: Mean cross-entropy in nats.
-        ece: Expected calibration error in 15 bins.
+        loss: Mean cross-entropy in nats, at the model's temperature, as `classify` answers.
+        ece: Expected calibration error in 15 bins, at that temperature too.
         parameters: All of them.
         macs: Multiply-adds of one picture; FLOPs are twice as many.
         bytes: Of model.safetensors.

@@ -1,7 +1,6 @@
 """A data set and models to every image's logits, measured the same way by every script."""
 
 import argparse
-import os
 import sys
 import zipfile
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from accelerate.utils import broadcast_object_list
 from numpy.typing import NDArray
 
 from hub_models import ImageClassifier
+from hub_models.atomic import staged
 from hub_models.errors import CheckpointError
 from training.audit import audit
 from training.augment import CentreView
@@ -153,10 +153,5 @@ def _read(path: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
 
 
 def _write(path: Path, logits: NDArray[np.float32]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.writing")
-    with open(temporary, "wb") as file:
-        np.save(file, logits)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    with staged(path) as staging:
+        np.save(staging, logits)

@@ -24,6 +24,7 @@ import numpy as np
 from tqdm import tqdm
 
 from hub_models import ImageClassifier, hub
+from hub_models.atomic import hash_file
 from hub_models.comparison import (
     FORMAT_VERSION,
     Comparison,
@@ -33,7 +34,6 @@ from hub_models.comparison import (
     render_comparison,
 )
 from hub_models.errors import ConfigError, HubModelsError
-from hub_models.export import hash_file
 from hub_models.profile import Settings, count_macs, count_parameters, profile
 from hub_models.runtime import is_onnx_installed
 from hub_models.timing import describe_machine, usable_cores
@@ -143,7 +143,9 @@ def compare(options: argparse.Namespace) -> Comparison | None:
         model, sha256 = contender.model, contender.weights_sha256
         logits = remembered_answer(accelerator, model, sha256, asked, options)
         if accelerator.is_main_process:
-            reports.append(Report(model.config.label_names, logits, np.array(split["target"])))
+            at_temperature = logits / model.config.temperature  # as `classify` answers
+            targets = np.array(split["target"])
+            reports.append(Report(model.config.label_names, at_temperature, targets))
     if not accelerator.is_main_process:
         return None
     return Comparison(

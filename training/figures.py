@@ -3,7 +3,6 @@
 Figures are made without pyplot, so neither a backend nor a setting of the process changes.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -16,7 +15,7 @@ from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from hub_models.errors import ConfigError
+from hub_models.atomic import staged
 from training.calibration import Bins
 from training.report import Mistake, Report
 
@@ -37,19 +36,13 @@ def save_figure(figure: Figure, path: Path) -> None:
         path: Ends in .png or .svg; its folders are made if missing.
 
     Raises:
-        ConfigError: If it cannot be written.
+        CheckpointError: If it cannot be written.
     """
     kind = path.suffix[1:]
     # An SVG otherwise holds the date, and names its parts by random numbers.
     metadata = {"Date": None} if kind == "svg" else {}
-    temporary = path.with_name(f".{path.name}.writing")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with rc_context({"svg.hashsalt": "hub-models"}):
-            figure.savefig(temporary, format=kind, facecolor="white", metadata=metadata)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error})") from error
+    with staged(path) as staging, rc_context({"svg.hashsalt": "hub-models"}):
+        figure.savefig(staging, format=kind, facecolor="white", metadata=metadata)
 
 
 def draw_confusion(report: Report, title: str) -> Figure:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hub_models.errors import ConfigError
+from hub_models.errors import CheckpointError
 from training.figures import draw_confusion, draw_mistakes, draw_reliability, save_figure
 from training.report import Mistake, Report
 
@@ -102,5 +102,5 @@ def test_drawing_changes_nothing_global(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="cannot be written"):
+    with pytest.raises(CheckpointError, match="cannot be written"):
         save_figure(draw_confusion(report(), "t"), tmp_path / "file" / "x.png")
