@@ -52,14 +52,15 @@ def render_card(config: ModelConfig, name: str) -> str:
 
     Args:
         config: With `origin` and `results` filled in as far as they are known.
-        name: The folder's name, which is the repository's name too.
+        name: The folder's name, or the repo_id "owner/name" it is published as.
 
     Returns:
         Markdown text with YAML metadata that huggingface_hub's ModelCard reads.
     """
+    title = name.rpartition("/")[2]
     sections = [
-        f"---\n{card_metadata(config, name).to_yaml()}\n---\n{MARKER}",
-        f"# {name}",
+        f"---\n{card_metadata(config, title).to_yaml()}\n---\n{MARKER}",
+        f"# {title}",
         _what_it_is(config),
         _how_made(config.origin),
         _results(config.results),

@@ -9,7 +9,6 @@ _OURS: Final = """## How to use it
 ```python
 from hub_models import ImageClassifier
 
-# This folder, or owner/name on a hub:
 model = ImageClassifier.from_pretrained("NAME")
 print(model.classify("photo.jpg"))
 ```
@@ -21,7 +20,7 @@ timm reads the same folder:
 import timm
 from timm.data import create_transform, resolve_model_data_config
 
-model = timm.create_model("local-dir:NAME", pretrained=True).eval()  # or "hf-hub:owner/name"
+model = timm.create_model("PLACE:NAME", pretrained=True).eval()
 transform = create_transform(**resolve_model_data_config(model))
 ```
 """
@@ -56,7 +55,7 @@ def render_usage(config: ModelConfig, name: str) -> str:
 
     Args:
         config: Of the model.
-        name: The folder's name, which is the repository's name too.
+        name: The folder's name, or the repo_id "owner/name" it is published as.
 
     Returns:
         Markdown.
@@ -74,4 +73,5 @@ def render_usage(config: ModelConfig, name: str) -> str:
         if config.temperature != 1
         else ""
     )
-    return ours + theirs.replace("NAME", name) + alone
+    place = "hf-hub" if "/" in name else "local-dir"
+    return ours + theirs.replace("PLACE", place).replace("NAME", name) + alone

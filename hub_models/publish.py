@@ -94,7 +94,7 @@ def push(
         CheckpointError: If weights are missing, NaN or infinite, or the hub refuses or cannot be
             reached.
     """
-    files = _read(folder, destination.repo_id.rpartition("/")[2])
+    files = _read(folder, destination.repo_id)
     api = _client(destination)
     there = start = _look(api, destination)
     if not dry_run:
@@ -115,8 +115,8 @@ def push(
     return pushed if dry_run else _commit(api, destination, start, files, pushed, message)
 
 
-def _read(folder: Path, name: str) -> _Files:
-    """List what is to be pushed; the card is rendered again, under the repository's name."""
+def _read(folder: Path, repo_id: str) -> _Files:
+    """List what is to be pushed; the card is rendered again, with the repository's own lines."""
     config = read_config(folder)
     path = weights_path(folder)
     with named(path):
@@ -131,7 +131,7 @@ def _read(folder: Path, name: str) -> _Files:
     }
     card = folder / CARD_FILE
     if not card.is_file() or is_rendered(card.read_text(encoding="utf-8", errors="replace")):
-        files[CARD_FILE] = render_card(config, name).encode()
+        files[CARD_FILE] = render_card(config, repo_id).encode()
     return files
 
 

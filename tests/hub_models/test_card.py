@@ -162,6 +162,18 @@ def test_the_card_shows_how_three_libraries_read_the_folder() -> None:
         assert line in text
 
 
+def test_a_published_card_has_lines_that_can_be_copied() -> None:
+    text = render_card(MEASURED, "owner/cats")
+    for line in (
+        'ImageClassifier.from_pretrained("owner/cats")',
+        'timm.create_model("hf-hub:owner/cats", pretrained=True)',
+        'pipeline("image-classification", model="owner/cats")',
+        "# cats",
+    ):
+        assert line in text
+    assert yaml.safe_load(text.split("---\n")[1])["model-index"][0]["name"] == "cats"
+
+
 @pytest.mark.parametrize("changes", [{"stem": "small"}, {"architecture": "mobilenetv2_025"}])
 def test_a_network_only_we_know_is_not_announced_as_timm_s(changes: dict[str, str]) -> None:
     text = render_card(replace(PLAIN, **changes), "cats")
