@@ -1,7 +1,7 @@
 """Compare models on one data set: accuracy, calibration, size, speed, and which differences count.
 
     python -m training.compare --model A --model B --data DATA --out model_cards/comparison.json
-        [--split test] [--no-profile] [--profile-seconds S]
+        [--split test] [--no-profile] [--profile-seconds S] [--profile-rounds N]
 
 Writes the numbers to FILE.json, and accuracy against latency to FILE.png and FILE.svg beside it.
 What a model answered is remembered (in HUB_MODELS_CACHE), so a run that was stopped, or one with a
@@ -15,13 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Final
 
 if __package__ in (None, ""):  # run as a file: imports start at the root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import numpy as np
-from tqdm import tqdm
 
 from hub_models import ImageClassifier, hub
 from hub_models.atomic import hash_file
@@ -34,9 +32,8 @@ from hub_models.comparison import (
     render_comparison,
 )
 from hub_models.errors import ConfigError, HubModelsError
-from hub_models.profile import Settings, count_macs, count_parameters, profile
-from hub_models.runtime import is_onnx_installed
-from hub_models.timing import describe_machine, usable_cores
+from hub_models.profile import count_macs, count_parameters
+from hub_models.timing import describe_machine
 from training.answers import (
     load_readable,
     make_accelerator,
@@ -50,8 +47,7 @@ from training.plots import distinct_names
 from training.report import Report
 from training.run_folder import public_name, write_text
 from training.significance import compare_pair
-
-_BATCHES: Final = (1, 8)  # one picture for latency and memory, eight for images per second
+from training.speed import measure_speed
 
 
 @dataclass(frozen=True)
@@ -107,7 +103,17 @@ def _parser() -> argparse.ArgumentParser:
         "--profile-seconds", type=_seconds, default=1.5, metavar="S",
         help="how long each call is repeated for (%(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--profile-rounds", type=_rounds, default=2, metavar="N",
+        help="measure all models N times in turn, the best round of each counts (%(default)s)",
+    )  # fmt: skip
     return parser
+
+
+def _rounds(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 to 100, not {text!r}")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
@@ -217,26 +223,15 @@ def _agreement(
 def _measure(
     contenders: Sequence[_Contender], reports: Sequence[Report], options: argparse.Namespace
 ) -> tuple[Model, ...]:
-    engines = ("torch", "onnx") if is_onnx_installed() else ("torch",)
-    threads = tuple(dict.fromkeys((1, usable_cores())))
-    settings = Settings(engines, _BATCHES, threads, options.profile_seconds)
-    steps = 0 if options.no_profile else len(contenders) * (len(engines) * len(threads) + 1)
-    models = []
-    with tqdm(total=steps, desc="speed and memory", leave=False, disable=not steps) as bar:
-
-        def progress(line: str) -> None:
-            bar.set_postfix_str(line.rpartition("/")[2])
-            bar.update()
-
-        for contender, report_ in zip(contenders, reports, strict=True):
-            facts = None if options.no_profile else profile(
-                contender.found.folder, settings, progress=progress
-            )  # fmt: skip
-            models.append(_model(contender, report_, facts))
-    return tuple(models)
+    speeds: list[tuple[Measurement, ...]] = [()] * len(contenders)
+    if not options.no_profile:
+        folders = [contender.found.folder for contender in contenders]
+        seconds, rounds = options.profile_seconds, options.profile_rounds
+        speeds = measure_speed(folders, seconds=seconds, rounds=rounds)
+    return tuple(map(_model, contenders, reports, speeds))
 
 
-def _model(contender: _Contender, answers: Report, facts: dict[str, Any] | None) -> Model:
+def _model(contender: _Contender, answers: Report, measurements: tuple[Measurement, ...]) -> Model:
     config = contender.model.config
     evaluated = answers.evaluation.as_results()
     kept = {key: evaluated[key] for key in evaluated if key != "images"}
@@ -251,30 +246,8 @@ def _model(contender: _Contender, answers: Report, facts: dict[str, Any] | None)
         parameters=count_parameters(config)["total"],
         macs=count_macs(config),
         bytes=hub.weights_path(contender.found.folder).stat().st_size,
-        measurements=_measurements(facts) if facts else (),
+        measurements=measurements,
         **kept,
-    )
-
-
-def _measurements(facts: dict[str, Any]) -> tuple[Measurement, ...]:
-    """Take one entry per engine and threads from a profile's rows, one per batch size."""
-    rows = {(row["engine"], row["threads"], row["batch"]): row for row in facts["measurements"]}
-    single, several = _BATCHES
-    sizes = facts["bytes"]
-    weights = next(size for name, size in sizes.items() if name != "model.onnx")
-    return tuple(
-        Measurement(
-            engine=engine,
-            threads=threads,
-            p50_ms=row["classify_ms"]["p50"],
-            p95_ms=row["classify_ms"]["p95"],
-            images_per_second=rows[engine, threads, several]["images_per_second"],
-            batch=several,
-            peak_bytes=row["peak_bytes"],
-            file_bytes=sizes["model.onnx"] if engine == "onnx" else weights,
-        )
-        for (engine, threads, batch), row in rows.items()
-        if batch == single
     )
 
 

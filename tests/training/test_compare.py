@@ -140,10 +140,11 @@ def test_answers_are_remembered_until_weights_or_pictures_change(
 def test_speed_and_memory_are_measured_and_drawn(
     shared: Path, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.compare.usable_cores", lambda: 1)
-    monkeypatch.setattr("training.compare.is_onnx_installed", lambda: False)  # half the processes
+    monkeypatch.setattr("training.speed.usable_cores", lambda: 1)
+    monkeypatch.setattr("training.speed.is_onnx_installed", lambda: False)  # half the processes
     out = tmp_path / "c.json"
-    assert compare(words(shared, out, "--profile-seconds", "0.02")) == 0
+    quick = ["--profile-seconds", "0.02", "--profile-rounds", "1"]
+    assert compare(words(shared, out, *quick)) == 0
     assert sorted(path.name for path in tmp_path.glob("c.*")) == ["c.json", "c.png", "c.svg"]
     for model in read_comparison(out).models:
         (measured,) = model.measurements
@@ -203,6 +204,15 @@ def test_seconds_that_are_none_are_wrong_usage(
     with pytest.raises(SystemExit, match="2"):
         compare(words(shared, tmp_path / "c.json", f"--profile-seconds={seconds}"))
     assert "seconds above 0, at most 3600" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("rounds", ["0", "-1", "1.5", "101"])
+def test_rounds_that_are_none_are_wrong_usage(
+    rounds: str, shared: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        compare(words(shared, tmp_path / "c.json", f"--profile-rounds={rounds}"))
+    assert "a whole number from 1 to 100" in capsys.readouterr().err
 
 
 @pytest.mark.slow
