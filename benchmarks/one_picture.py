@@ -1,0 +1,150 @@
+"""One picture from JPEG bytes to probabilities: ours against peers, and against its own parts.
+
+    python -m benchmarks.one_picture [--data FOLDER] [--threads N ...] [--seconds S]
+
+About two minutes. For each model and number of cores a process takes turns among all ways, once it
+has seen that their answers are equal. "parts" is the sum of the medians of decoding, preprocessing
+and a bare `session.run`, timed in the same turns: what no code of ours around them could undercut.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+ARCHITECTURES = ("resnet18", "mobilenetv2_100")
+CHECKED = 8  # pictures
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print one table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, help="pictures or parquet files (drawn pictures)")
+    parser.add_argument("--architecture", action="append", help="(resnet18, mobilenetv2_100)")
+    parser.add_argument("--threads", type=int, action="append", help="(1 and 2)")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of each table part")
+    parser.add_argument("--row", type=json.loads, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.row:
+        print(json.dumps(measure(options.row)))
+        return
+    print("| model | cores | way | ms, p50 | p95 | : ours |\n|---|---|---|---|---|---|")
+    for architecture in options.architecture or ARCHITECTURES:
+        for threads in options.threads or (1, 2):
+            order = vars(options) | {"architecture": architecture, "threads": threads}
+            row = run_apart(__spec__.name, order | {"data": str(options.data or "")})
+            for way, (p50, p95) in row.items():
+                ratio = p50 / row["ours"][0]
+                cells = f"{architecture} | {threads} | {way} | {p50:.1f} | {p95:.1f} | {ratio:.2f}"
+                print(f"| {cells} |", flush=True)
+
+
+def run_apart(module: str, order: dict[str, Any]) -> Any:
+    """Run one part in a process of its own, which may use so many cores and no more."""
+    cores = sorted(os.sched_getaffinity(0))[: order["threads"]]
+    if len(cores) < order["threads"]:
+        raise SystemExit(f"{order['threads']} cores are asked for, {len(cores)} are here")
+    with tempfile.TemporaryDirectory() as cache:
+        done = subprocess.run(
+            [sys.executable, "-m", module, "--row", json.dumps(order, default=str)],
+            stdout=subprocess.PIPE,
+            check=True,
+            env=os.environ | {"HF_HUB_OFFLINE": "1", "HUB_MODELS_CACHE": cache},
+            preexec_fn=lambda: os.sched_setaffinity(0, cores),
+        )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def measure(order: dict[str, Any]) -> dict[str, tuple[float, float]]:
+    """Measure every way with one model in this process: name -> p50 and p95 in ms."""
+    import torch
+
+    from benchmarks.interop import save
+    from benchmarks.photographs import read_photographs
+    from hub_models import PreprocessConfig
+    from hub_models.timing import time_together
+
+    torch.set_num_threads(order["threads"])
+    torch.manual_seed(0)
+    photographs = read_photographs(Path(order["data"]) if order["data"] else None, 64)
+    with tempfile.TemporaryDirectory() as folder:
+        save(order["architecture"], Path(folder), preprocess=PreprocessConfig())
+        calls = {
+            name: turn(way, photographs)
+            for name, way in (ways(Path(folder), photographs) | parts(Path(folder))).items()
+        }
+        latencies = time_together(list(calls.values()), seconds=order["seconds"])
+    times = {n: (each.p50, each.p95) for n, each in zip(calls, latencies, strict=True)}
+    whole = [times[name] for name in ("decode", "preprocess", "session.run")]
+    return times | {"parts": (sum(p50 for p50, _ in whole), sum(p95 for _, p95 in whole))}
+
+
+def turn(way: Callable[[bytes], Any], photographs: list[bytes]) -> Callable[[], Any]:
+    """Give each call the next picture."""
+    following: Iterator[bytes] = cycle(photographs)
+    return lambda: way(next(following))
+
+
+def ways(folder: Path, photographs: list[bytes]) -> dict[str, Callable[[bytes], Any]]:
+    """Load ours and the peers, and see that they give equal answers."""
+    from benchmarks import peers
+    from hub_models import load_runtime
+
+    runtime = load_runtime(folder)
+
+    def ours(content: bytes) -> peers.Probabilities:
+        return {found.label: found.probability for found in runtime.classify(content)}
+
+    found: dict[str, Callable[[bytes], Any]] = {
+        "ours": ours,
+        "transformers' pipeline": peers.pipeline_one(folder),
+        "torchvision, eager": peers.eager_one(peers.torchvision_parts(folder)),
+        "timm, eager": peers.eager_one(peers.timm_parts(folder)),
+    }
+    some = photographs[:CHECKED]
+    expected = [ours(content) for content in some]
+    for name, way in found.items():
+        peers.check_equal(expected, [way(content) for content in some], name)
+    return found
+
+
+def parts(folder: Path) -> dict[str, Callable[[bytes], Any]]:
+    """Give the three steps of ours, bare; each works on what the one before it last made."""
+    import numpy as np
+    import onnxruntime
+
+    from hub_models import load_image
+    from hub_models.export_cache import cached_export
+    from hub_models.preprocess import preprocess
+    from hub_models.session import INPUT, Session
+    from hub_models.timing import usable_cores
+
+    path = cached_export(folder)
+    rule = Session(path).config.preprocess
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = usable_cores()
+    # As ours: threads that spin after a call would take the cores from the next way in turn.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    state: dict[str, Any] = {}
+
+    def decode(content: bytes) -> None:
+        state["image"] = load_image(content)
+
+    def prepare(_: bytes) -> None:
+        state["batch"] = preprocess(state["image"], rule)[np.newaxis]
+
+    def run(_: bytes) -> None:
+        session.run(None, {INPUT: state["batch"]})
+
+    return {"decode": decode, "preprocess": prepare, "session.run": run}
+
+
+if __name__ == "__main__":
+    main()
