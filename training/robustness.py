@@ -17,13 +17,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from accelerate import Accelerator, DataLoaderConfiguration
+from accelerate import Accelerator
 from PIL import Image, ImageEnhance, ImageFilter
 
 from hub_models import ImageClassifier, hub
 from hub_models.errors import ConfigError, HubModelsError
+from training.answers import load_readable, make_accelerator, measuring_arguments
 from training.augment import CentreView, Square
-from training.data import Data, Pictures, load_data
+from training.data import Data, Pictures
 from training.metrics import Evaluation
 from training.plots import distinct_names
 from training.predict import evaluate, in_order
@@ -121,10 +122,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--model", action="append", required=True, metavar="SOURCE", help="folder or repo_id"
     )
-    parser.add_argument("--data", required=True, help="hub id, data set folder or class folders")
+    measuring_arguments(parser)
     parser.add_argument("--split", default="test", help="(%(default)s)")
-    parser.add_argument("--batch_size", type=int, default=64, help="images per batch (%(default)s)")
-    parser.add_argument("--workers", type=int, default=2, help="decoding processes (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
         "--save", action="store_true", help="write the numbers into the folders and their cards"
@@ -137,8 +136,8 @@ def _measure_all(options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]
     models = {source: ImageClassifier.from_pretrained(source) for source in options.model}
     if options.save and not all(Path(source).is_dir() for source in models):
         raise ConfigError("--save needs local folders: a repository on the hub is not changed")
-    accelerator = Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
-    data = load_data(options.data).only([options.split])
+    accelerator = make_accelerator()
+    data = load_readable(accelerator, options, [options.split])
     measured = {}
     for source, model in models.items():
         measured[source] = _measure(accelerator, model, data, options)
