@@ -16,12 +16,19 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from hub_models.config import PreprocessConfig
-from hub_models.preprocess import FILTERS, Pixels, cut_square, normalise_levels
+from hub_models.preprocess import (
+    FILTERS,
+    Pixels,
+    cut_square,
+    in_channels,
+    levels_of,
+    normalise_levels,
+)
 from training.config import Recipe
 from training.crop import crop_box, draw_sides
 from training.sampler import Key
 
-Square = NDArray[np.uint8]  # (3, S, S), levels from 0 to 255
+Square = NDArray[np.uint8]  # (3, S, S), or (1, S, S) of a grey model: levels from 0 to 255
 Mix = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 _TAKE, _FINISH = 1, 2  # the two steps draw from generators of their own
@@ -70,6 +77,7 @@ class RandomView:
         """
         recipe, generator = self.recipe, self._generator(key, _TAKE)
         size = recipe.size_in(key[0])
+        image = in_channels(image, self.preprocess.channels)
         if recipe.crop == "center":
             resize = int(size / recipe.crop_pct)
             square = cut_square(image, replace(self.preprocess, resize=resize, crop=size))
@@ -83,7 +91,7 @@ class RandomView:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(generator.integers(2**63)))
                 square = self.rand_augment(square)
-        return _levels(square)
+        return _levels(square, self.preprocess)
 
     def finish(self, squares: Square, keys: Sequence[Key]) -> Pixels:
         """Flip, change colours, normalise and erase, each image as its own key wants.
@@ -138,7 +146,7 @@ class StoredView:
         Returns:
             uint8 (3, S, S).
         """
-        return _levels(image)
+        return _levels(image, self.preprocess)
 
     def finish(self, squares: Square, keys: Sequence[Key]) -> Pixels:
         """Normalise.
@@ -199,23 +207,25 @@ def make_mix(recipe: Recipe, num_classes: int) -> Mix | None:
     return either
 
 
-def _levels(square: Image.Image) -> Square:
-    return np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))
+def _levels(square: Image.Image, preprocess: PreprocessConfig) -> Square:
+    return np.ascontiguousarray(levels_of(square, preprocess.channels))
 
 
 def _change_colours(levels: Pixels, squares: Square, factors: NDArray[np.float32]) -> None:
     """Change brightness b, contrast c and saturation s of levels (N, 3, S, S) where they are.
 
     All three are linear: x becomes bcs·x + bc(1-s)·grey(x) + b(1-c)·mean grey, in any order, so
-    values are cut off at 0 and 255 once, not after each as torchvision's ColorJitter does.
+    values are cut off at 0 and 255 once, not after each as torchvision's ColorJitter does. Grey
+    levels (N, 1, S, S) are their own grey, so their saturation changes nothing.
     """
+    shares = _GREY if squares.shape[1] == 3 else np.ones(1, np.float32)
     brightness, contrast, saturation = factors.T[:, :, None, None, None]  # (N, 1, 1, 1) each
-    sums = squares.sum(axis=(2, 3), dtype=np.uint32)  # (N, 3); whole numbers: exact in any order
-    mean_grey = (sums * _GREY).sum(axis=1, dtype=np.float32) / np.float32(squares[0, 0].size)
+    sums = squares.sum(axis=(2, 3), dtype=np.uint32)  # (N, 3); whole: exact in any order
+    mean_grey = (sums * shares).sum(axis=1, dtype=np.float32) / np.float32(squares[0, 0].size)
     mean_grey = mean_grey[:, None, None, None]
-    grey = levels[:, :1] * _GREY[0]
-    grey += levels[:, 1:2] * _GREY[1]
-    grey += levels[:, 2:] * _GREY[2]
+    grey = levels[:, :1] * shares[0]
+    for channel, share in enumerate(shares[1:], start=1):
+        grey += levels[:, channel : channel + 1] * share
     grey *= brightness * contrast * (1 - saturation)
     grey += brightness * (1 - contrast) * mean_grey
     levels *= brightness * contrast * saturation
@@ -224,7 +234,7 @@ def _change_colours(levels: Pixels, squares: Square, factors: NDArray[np.float32
 
 
 def _erase(pixels: Pixels, generator: np.random.Generator) -> None:
-    """Set a random rectangle of (3, S, S) to the mean colour, which is 0 when normalised."""
+    """Set a random rectangle of every channel to the mean colour, which is 0 when normalised."""
     side = pixels.shape[-1]
     sides = draw_sides((side, side), _ERASED_SHARES, _ERASED_RATIOS, generator)
     if sides is not None:

@@ -53,6 +53,7 @@ class Recipe:
     architecture: str = "resnet18"
     weights: str = "imagenet"  # "imagenet", "none", a folder or a repo_id
     stem: str = "imagenet"  # "small" for images under about 64 px
+    channels: int = 0  # 3: RGB, 1: grey; 0: as the weights. RGB weights are summed for grey
     freeze: str = "head"  # what trains: "head", "last_stage"; "none" freezes nothing
     freeze_epochs: int = 0  # then open everything; 0: stay frozen
     freeze_batch_norm: bool = False  # keep running statistics even where the weights train

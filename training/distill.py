@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hub_models.config import PreprocessConfig
+from hub_models.errors import ConfigError
 from hub_models.model import ImageClassifier
 from training.augment import CentreView
 from training.config import Recipe
@@ -173,9 +174,14 @@ def _remembered(features: Tensor) -> Look:
 def _seeing(teacher: Teacher, student: PreprocessConfig, side: int) -> Look:
     """See the student's very pixels, crop and mixing included (arXiv:2106.05237).
 
-    They are resized to `side`, if that is not 0.
+    They are resized to `side`, if that is not 0. Grey ones are spread over three channels.
     """
     theirs = teacher.preprocess
+    if theirs.channels < student.channels:
+        raise ConfigError(
+            "teacher_view = 'student' cannot show RGB pixels to a teacher of grey ones; "
+            "use 'centre', or channels = 1"
+        )
     std = torch.tensor(theirs.std)
     scale = (torch.tensor(student.std) / std)[:, None, None]
     shift = ((torch.tensor(student.mean) - torch.tensor(theirs.mean)) / std)[:, None, None]

@@ -274,6 +274,7 @@ def _make_model(recipe: Recipe, data: Data) -> ImageClassifier:
             data.label_names,
             weights=None if recipe.weights == "none" else recipe.weights,
             stem=recipe.stem,
+            channels=recipe.channels or None,
         )
     except HubModelsError as error:
         raise type(error)(f"{error} (--weights none | FOLDER | REPO_ID)") from error

@@ -23,6 +23,7 @@ from accelerate.utils import broadcast_object_list
 from PIL import Image
 
 from hub_models.errors import ConfigError
+from hub_models.image import to_rgb
 from training.cache import cache_folder, cache_name
 from training.data import Data, decode
 from training.reduction import Reduction
@@ -185,7 +186,7 @@ def _write(path: Path, split: datasets.Dataset, reduction: Reduction, *, title: 
 
 
 def _row(split: datasets.Dataset, reduction: Reduction, index: int) -> dict[str, Any]:
-    image = reduction(decode(split[index]["image"]))
+    image = to_rgb(reduction(decode(split[index]["image"])))
     levels = image.tobytes()
     return {
         "levels": levels,

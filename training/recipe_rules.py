@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from hub_models.config import INTERPOLATIONS, STEMS
+from hub_models.config import CHANNELS, INTERPOLATIONS, STEMS
 from hub_models.model import FREEZE_MODES
 from training.sampler import MIN_IMAGES
 from training.tracker import TRACKERS
@@ -120,6 +120,10 @@ def _freezing(recipe: "Recipe") -> list[Rule]:
 def _sizes(recipe: "Recipe") -> list[Rule]:
     """Sizes of pictures and of steps."""
     return [
+        (
+            recipe.channels not in (0, *CHANNELS),
+            f"channels must be 3, 1 or 0 (as the weights), not {recipe.channels}",
+        ),
         (0 < recipe.eval_size < 8, f"eval_size must be 0 or at least 8, not {recipe.eval_size}"),
         (
             recipe.image_size_start > recipe.image_size,

@@ -168,3 +168,32 @@ def test_a_picture_stored_smaller_gives_nearly_the_same_view() -> None:
     for index in range(8):
         difference = look(view, image, (0, index)) - look(view, smaller, (0, index))
         assert np.abs(difference).mean() < 0.01
+
+
+ALIKE = replace(CONFIG, mean=(0.4,) * 3, std=(0.3,) * 3)  # the same for each colour
+
+
+def test_a_grey_view_is_a_channel_of_the_view_of_a_grey_picture() -> None:
+    recipe = replace(THOROUGH, rand_augment=0)
+    rgb, grey = RandomView(recipe, ALIKE), RandomView(recipe, ALIKE.in_channels(1))
+    images = [photo(seed, side=40) for seed in range(12)]
+    keys = [(1, index) for index in range(12)]
+    theirs = batch(rgb, [image.convert("L").convert("RGB") for image in images], keys)
+    ours = batch(grey, images, keys)
+    assert ours.shape == (12, 1, 24, 24)
+    np.testing.assert_allclose(ours, theirs[:, :1], atol=1e-4)
+    assert np.array_equal(ours, batch(grey, [image.convert("L") for image in images], keys))
+
+
+@pytest.mark.parametrize("crop", ["random_resized", "random", "center"])
+def test_every_operation_of_rand_augment_takes_grey_pictures(crop: str) -> None:
+    view = RandomView(replace(THOROUGH, crop=crop), CONFIG.in_channels(1))
+    views = np.stack([look(view, photo(1, side=40), (0, index)) for index in range(60)])
+    assert views.shape == (60, 1, 24, 24)
+    assert len({view.tobytes() for view in views}) == 60
+
+
+def test_a_grey_centre_view_is_preprocess_to_the_bit() -> None:
+    config = CONFIG.in_channels(1)
+    image = photo(3)
+    assert np.array_equal(look(CentreView(config), image), preprocess(image, config))

@@ -45,3 +45,15 @@ def test_a_channel_that_never_varies_is_an_error(tmp_path: Path) -> None:
     train = load_data(str(tmp_path), validation_fraction=0.25).splits["train"]
     with pytest.raises(ConfigError, match="mean and std: a channel hardly varies"):
         measure_statistics(train, PreprocessConfig(resize=16, crop=16), quiet=True)
+
+
+def test_grey_pictures_have_one_mean_and_std(class_folders: Path) -> None:
+    train = load_data(str(class_folders)).splits["train"]
+    config = PreprocessConfig(resize=36, crop=32).in_channels(1)
+    mean, std = measure_statistics(train, config, quiet=True)
+    plain = PreprocessConfig(resize=36, crop=32, mean=(0.0,), std=(1.0,))
+    pixels = np.stack([preprocess(decode(row["image"]), plain) for row in train])
+    assert (mean, std) == (
+        pytest.approx([pixels.mean(dtype=np.float64)], abs=5e-5),
+        pytest.approx([pixels.std(dtype=np.float64)], abs=5e-5),
+    )

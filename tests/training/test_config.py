@@ -44,6 +44,7 @@ def test_a_rendered_recipe_reads_back_as_itself(tmp_path: Path) -> None:
         ("epochs = 'three'", "epochs must be of type int, not 'three'"),
         ("compile = 1", "compile must be of type bool, not 1"),
         ("epochs = 0", "epochs must be from 1"),
+        ("channels = 2", "channels must be 3, 1 or 0 (as the weights), not 2"),
         ("learning_rate = nan", "learning_rate must be from 0"),
         ("freeze = 'all'", "freeze must be one of head, last_stage, none, not 'all'"),
         ("optimizer = 'lion'", "optimizer must be one of adam, adamw, sgd, rmsprop, not 'lion'"),

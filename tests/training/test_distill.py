@@ -6,7 +6,7 @@ import torch
 from accelerate import Accelerator
 from torch.nn import functional
 
-from hub_models import ImageClassifier, PreprocessConfig, load_image
+from hub_models import ConfigError, ImageClassifier, PreprocessConfig, load_image
 from hub_models.preprocess import preprocess
 from tests.training.conftest import CHANNELS
 from tests.training.test_teacher import write_timm_folder
@@ -38,11 +38,11 @@ def teacher(tmp_path: Path) -> str:
     return str(tmp_path / "teacher")
 
 
-def tiny(teacher: str, **keys: Any) -> tuple[Recipe, ImageClassifier]:
+def tiny(teacher: str, *, channels: int = 3, **keys: Any) -> tuple[Recipe, ImageClassifier]:
     defaults = {"freeze": "none", "image_size": 32, "batch_size": 16, "workers": 0, "epochs": 2}
     recipe = Recipe(**{**defaults, "teacher": teacher, **keys})  # type: ignore[arg-type]
     torch.manual_seed(0)
-    view = PreprocessConfig(resize=36, crop=32)
+    view = PreprocessConfig(resize=36, crop=32).in_channels(channels)
     model = ImageClassifier.create("mobilenetv2_025", LABELS, preprocess=view)
     model.freeze(recipe.freeze, batch_norm=recipe.freeze_batch_norm)
     return recipe, model
@@ -129,6 +129,30 @@ def test_the_student_s_view_is_the_same_pixels_normalised_for_the_teacher(
     seen = lesson.look(pictures(data, square, [3, 4]), [3, 4])
     expected = load_teacher(teacher).features(pictures(data, theirs, [3, 4]))
     torch.testing.assert_close(seen, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_grey_student_s_view_is_shown_to_an_rgb_teacher_in_three_channels(
+    accelerator: Accelerator, data: Data, teacher: str
+) -> None:
+    lesson = lesson_of(accelerator, data, teacher, teacher_view="student", channels=1)
+    grey = pictures(data, PreprocessConfig(resize=36, crop=32).in_channels(1), [3, 4])
+    plain = grey * 0.226 + 0.449
+    mean, std = (torch.tensor(v)[:, None, None] for v in (TEACHER_VIEW.mean, TEACHER_VIEW.std))
+    expected = load_teacher(teacher).features((plain.expand(-1, 3, -1, -1) - mean) / std)
+    torch.testing.assert_close(lesson.look(grey, [3, 4]), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_grey_teacher_sees_the_pictures_of_an_rgb_student_but_not_its_batches(
+    accelerator: Accelerator, data: Data, tmp_path: Path
+) -> None:
+    folder = str(tmp_path / "grey")
+    view = PreprocessConfig(resize=36, crop=32).in_channels(1)
+    ImageClassifier.create("resnet18", LABELS, preprocess=view).save_pretrained(folder)
+    seen = lesson_of(accelerator, data, folder).look(torch.zeros(1), [3, 4])
+    expected = load_teacher(folder).features(pictures(data, view, [3, 4]))
+    torch.testing.assert_close(seen, expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ConfigError, match="cannot show RGB pixels to a teacher of grey ones"):
+        lesson_of(accelerator, data, folder, teacher_view="student")
 
 
 def test_a_batch_is_resized_for_a_teacher_that_takes_one_size(

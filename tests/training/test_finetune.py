@@ -419,6 +419,21 @@ def test_the_training_pictures_own_mean_and_std_go_with_the_model(
     assert f"mean {preprocess.mean}" in capsys.readouterr().out
 
 
+def test_a_grey_run_starts_from_rgb_weights_and_leaves_a_grey_model(
+    tiny_recipe: dict[str, object], tmp_path: Path
+) -> None:
+    weights = tmp_path / "weights"
+    rgb = ImageClassifier.create("mobilenetv2_025", ["a"], preprocess=PreprocessConfig(36, 32))
+    rgb.save_pretrained(weights)
+    keys = {"weights": str(weights), "channels": 1, "freeze": "head", "epochs": 1}
+    assert finetune(typed(tiny_recipe, **keys)) == 0
+    grey = ImageClassifier.from_pretrained(tmp_path / "run/checkpoint")
+    assert grey.config.preprocess.mean == (0.449,)
+    batch = torch.randn(2, 1, 32, 32)
+    expected = rgb.eval().feature_map(batch.expand(-1, 3, -1, -1))
+    torch.testing.assert_close(grey.feature_map(batch), expected, rtol=1e-3, atol=1e-4)
+
+
 def test_tensorboard_gets_every_epoch_and_the_recipe(
     tiny_recipe: dict[str, object], tmp_path: Path
 ) -> None:

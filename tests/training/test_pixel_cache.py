@@ -54,14 +54,18 @@ def test_every_training_picture_is_stored_as_it_was_resized(
         assert train[index].tobytes() == expected.tobytes()
 
 
+@pytest.mark.parametrize("channels", [3, 1])
 def test_validation_pixels_are_those_of_preprocess_to_the_bit(
-    accelerator: Accelerator, data: Data
+    channels: int, accelerator: Accelerator, data: Data
 ) -> None:
-    split = data.splits["validation"]
-    pictures = Pictures(split, StoredView(PREPROCESS), stored(accelerator, data)["validation"])
+    config, split = PREPROCESS.in_channels(channels), data.splits["validation"]
+    reduction: dict[str, Reduction] = {"validation": EvaluationSquare(config)}
+    caches = pixel_caches(accelerator, data, reduction, budget_gib=1.0)
+    assert caches is not None
+    pictures = Pictures(split, StoredView(config), caches["validation"])
     pixels, targets = pictures.__getitems__([(0, index) for index in range(len(split))])
     for row, one, target in zip(split, pixels, targets, strict=True):
-        assert np.array_equal(one, preprocess(decode(row["image"]), PREPROCESS))
+        assert np.array_equal(one, preprocess(decode(row["image"]), config))
         assert row["target"] == target
 
 

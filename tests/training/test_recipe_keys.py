@@ -34,6 +34,7 @@ BASE: Final[dict[str, Any]] = {
 # Another value of a key, and what else the recipe must say for the key to matter.
 CHANGES_THE_WEIGHTS: Final[dict[str, tuple[Any, dict[str, Any]]]] = {
     "batch_size": (12, {}),
+    "channels": (1, {}),
     "class_weights": ("balanced", {}),
     "clip_norm": (0.01, {}),
     "colour_jitter": (0.5, {}),
