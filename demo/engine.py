@@ -23,7 +23,7 @@ from demo.outcome import ClassMap, Facts, Reading
 from hub_models import HubModelsError
 from hub_models.batcher import Batcher
 from hub_models.config_json import render_config
-from hub_models.prediction import rank
+from hub_models.prediction import Prediction, rank
 from hub_models.preprocess import preprocess
 from hub_models.session import Arrays, Session
 
@@ -113,24 +113,18 @@ class Engine:
         Raises:
             HubModelsError: If the model's input is too large for a demo, or its weights damaged.
         """
-        side = self.config.preprocess.crop
-        if side > MAX_SIDE_PX:
-            raise HubModelsError(
-                f"it sees {side:,} px; the demo takes models up to {MAX_SIDE_PX:,} px"
-            )
         with self._lanes.reading():
             runtime = self.runtime
             started = time.perf_counter()
-            batch = preprocess(image, self.config.preprocess)[None]  # (1, 3 or 1, S, S)
+            batch = self._pixels(image)
             preprocess_ms, passes = (time.perf_counter() - started) * 1000, 0
             logits, features = (rows[0] for rows in self._batcher.submit(batch).result())
             forward_ms = self._forward_ms
             if forward_ms is None or not self._lanes.is_crowded:
-                preprocess_ms, _ = _timed(lambda: preprocess(image, self.config.preprocess))
+                preprocess_ms, _ = _timed(lambda: self._pixels(image))
                 forward_ms, passes = _timed(lambda: self._batcher.submit(batch).result())
                 self._forward_ms = forward_ms
-        labels, temperature = self.config.label_names, self.config.temperature
-        predictions = tuple(rank(logits, labels, top=KEPT_CLASSES, temperature=temperature))
+        predictions = tuple(self._rank(logits))
         classes = np.argsort(-logits, kind="stable")[:MAPPED_CLASSES]
         return Reading(
             predictions=predictions,
@@ -143,6 +137,26 @@ class Engine:
             threads=self._lanes.threads,
             runtime=runtime,
         )
+
+    @property
+    def threads(self) -> int:
+        """How many cores one pass uses."""
+        return self._lanes.threads
+
+    def classify(self, image: Image.Image) -> list[Prediction]:
+        """Say what is in a picture, once and without measuring anything.
+
+        Args:
+            image: Upright RGB image.
+
+        Returns:
+            The most probable classes, the most probable first.
+
+        Raises:
+            HubModelsError: As of `read`.
+        """
+        logits, _ = self._batcher.submit(self._pixels(image)).result()
+        return self._rank(logits[0])
 
     def use_onnx(self) -> None:
         """Let ONNX Runtime take over from PyTorch, if the model came from a folder.
@@ -163,6 +177,18 @@ class Engine:
         shape = (1, sizes.channels, sizes.crop, sizes.crop)
         session.run(np.zeros(shape, np.float32))  # the warm-up
         self._network, self.runtime, self._forward_ms = session.run, "ONNX Runtime", None
+
+    def _pixels(self, image: Image.Image) -> NDArray[np.float32]:
+        side = self.config.preprocess.crop
+        if side > MAX_SIDE_PX:
+            raise HubModelsError(
+                f"it sees {side:,} px; the demo takes models up to {MAX_SIDE_PX:,} px"
+            )
+        return preprocess(image, self.config.preprocess)[None]  # (1, 3 or 1, S, S)
+
+    def _rank(self, logits: NDArray[np.float32]) -> list[Prediction]:
+        labels, temperature = self.config.label_names, self.config.temperature
+        return rank(logits, labels, top=KEPT_CLASSES, temperature=temperature)
 
     def _is_unlike(self, top_probability: float) -> bool | None:
         return None if self._unlike_below is None else top_probability < self._unlike_below

@@ -143,6 +143,53 @@ ENGLISH: Final = {
     "state": "State",
     "in_memory": "in memory",
     "not_loaded": "not loaded yet",
+    "tab_tradeoff": "Trade-off",
+    "interval": "95 % interval",
+    "a_picture": "Time of a picture",
+    "memory": "memory",
+    "speed": "time of a picture",
+    "balanced": "balance of accuracy and cost",
+    "priority": "What matters most",
+    "measured_on": (
+        "Measured on {images} pictures of {data} ({split}); time and memory on {cpu}, cores: {cores}."
+    ),
+    "engine_threads": "{engine}, threads: {threads}",
+    "tradeoff_picture": "Accuracy, with its 95 % interval, against the time of a picture",
+    "no_comparison": (
+        "Nothing was measured for this copy of the demo: python -m training.compare --model A "
+        "--model B --data DATA --out model_cards/comparison.json makes the table."
+    ),
+    "bad_comparison": "The measured comparison cannot be used: {reason}.",
+    "choice": "{name}, before {other}: {reasons}.",
+    "only_choice": "{name} is the only model that can be chosen.",
+    "no_choice": "No model keeps the limits: {misses}.",
+    "one_reason": "{criterion} {ours} against {theirs} ({outcome})",
+    "decides": "this decides",
+    "no_difference": "no difference that can be shown",
+    "other_better": "here the other is better",
+    "miss_latency": "{name} takes {value} ms, the limit is {allowed} ms",
+    "miss_size": "{name} has {value} MB, the limit is {allowed} MB",
+    "miss_memory": "{name} needs {value} MB of memory, the limit is {allowed} MB",
+    "miss_accuracy": "{name} is right in {value}, at least {allowed} is wanted",
+    "use": "Use",
+    "reason": "Reason",
+    "none": "none",
+    "scenario_web": "Pictures uploaded to a web page: answered within 100 ms",
+    "scenario_mobile": "In a mobile app: up to 20 MB, one core",
+    "scenario_edge": "On a small device: up to 256 MB of memory, one core",
+    "scenario_video": "On a video stream: answered within 40 ms",
+    "scenario_moderation": "Sorting out pictures: no limit, accuracy counts",
+    "measure_now": "Measure on this machine now",
+    "measure": "Measure",
+    "measuring": "Measuring both models in turn, for about {seconds} seconds …",
+    "half_within": "Half within",
+    "most_within": "95 % within",
+    "calls": "Times",
+    "runs_on": "Runs on",
+    "measured_how": (
+        "From the bytes of the example photograph to probabilities, the models taking turns, after "
+        "a warm-up. Other visitors' pictures slow it down."
+    ),
     "versions": "Versions",
     "about": (
         "## What this is\n\n"

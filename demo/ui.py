@@ -14,6 +14,7 @@ from demo.tab_batch import build_batch
 from demo.tab_compare import build_compare
 from demo.tab_imagenet import build_imagenet
 from demo.tab_models import build_models
+from demo.tab_tradeoff import build_tradeoff
 from demo.text import CATALOGUES, Text
 
 STYLE: Final = Path(__file__).resolve().parent / "style.css"
@@ -41,6 +42,8 @@ def build_page(service: Service, settings: Settings, say: Text) -> gr.Blocks:
             build_compare(page, service, settings, say)
         with gr.Tab(say("tab_batch"), id="batch"):
             build_batch(service, say)
+        with gr.Tab(say("tab_tradeoff"), id="tradeoff"):
+            build_tradeoff(service, settings, say)
         with gr.Tab(say("tab_imagenet"), id="imagenet"):
             build_imagenet(service, say)
         with gr.Tab(say("tab_models"), id="models") as tab:

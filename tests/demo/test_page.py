@@ -19,6 +19,7 @@ from demo.text import Text
 from tests.hub_server import HubServer
 
 sync_api = pytest.importorskip("playwright.sync_api")
+Axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -30,7 +31,27 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 ]
+TABS = {
+    "tab_compare": "#right-card .seen",
+    "tab_batch": "#batch-start",
+    "tab_tradeoff": "#measure",
+    "tab_imagenet": "#imagenet-hint",
+    "tab_models": "#models-table table",
+    "tab_about": "#about",
+}
+AXE = """() => axe.run({resultTypes: ['violations']}).then(found => found.violations
+    .filter(v => ['serious', 'critical'].includes(v.impact))
+    .flatMap(v => v.nodes.map(n => v.id + ': ' + n.target.join(' ') + ' ' + n.html.slice(0, 150))))"""
+DRAWN = """colour => new Promise(done => {
+    const canvas = document.createElement('canvas'), brush = canvas.getContext('2d');
+    canvas.width = canvas.height = 64;
+    brush.fillStyle = colour;
+    brush.fillRect(0, 0, 64, 64);
+    canvas.toBlob(done, 'image/png');
+})"""
 DEAD_HUB = "http://127.0.0.1:9"
 DEADLINE_S = 15  # for a first answer, on a machine with nothing else to do
 WAIT_S = 120  # on one that has
@@ -263,17 +284,55 @@ def test_the_map_of_a_class_is_chosen_and_blended_by_the_keyboard(visit, cat):
     assert visit.clarity("#left-card .map-0") == 0.55  # a card's controls are its own
 
 
-def test_a_second_picture_takes_the_place_of_the_first(visit, cat, tmp_path):
-    visit.upload(cat)
-    visit.expect("#right-card", "62.2%")
-    first = visit.page.locator("#right-card .seen").get_attribute("src")
-    visit.page.locator("#picture button[aria-label='Remove Image']").click()
-    Image.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
-    visit.upload(tmp_path / "red.png")
-    sync_api.expect(visit.page.locator("#right-card .seen")).to_have_attribute(
-        "src", re.compile(r"red\.png")
+def test_pictures_are_pasted_dragged_over_each_other_and_taken_by_the_camera(visit):
+    page = visit.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write", "camera"])
+    page.evaluate(
+        f"""async () => navigator.clipboard.write(
+            [new ClipboardItem({{'image/png': await ({DRAWN})('red')}})])"""
     )
-    assert "red.png" not in first
+    page.locator("#picture button[aria-label='Paste from clipboard']").click()
+    visit.expect("#right-card", "62.2%")
+    pasted = page.locator("#right-card .seen").get_attribute("src")
+    dragged = page.evaluate_handle(
+        f"""async () => {{
+            const files = new DataTransfer();
+            files.items.add(new File([await ({DRAWN})('blue')], 'dragged.png'));
+            return files; }}"""
+    )
+    for event in ("dragenter", "dragover", "drop"):
+        page.locator("#picture img").dispatch_event(event, {"dataTransfer": dragged})
+    seen = page.locator("#right-card .seen")
+    sync_api.expect(seen).to_have_attribute("src", re.compile(r"dragged\.png"))
+    assert "dragged.png" not in pasted
+    page.locator("#picture button[aria-label='Remove Image']").click()
+    page.locator("#picture button[aria-label='Capture from camera']").click()
+    page.get_by_text("Click to Access Webcam").click()
+    page.locator("#picture button[aria-label='capture photo']").click()
+    sync_api.expect(seen).to_have_attribute("src", re.compile("webcam"))
+
+
+def test_the_keyboard_is_enough(visit):
+    page = visit.page
+    page.keyboard.press("Tab")
+    for _ in range(40):
+        if page.evaluate("Boolean(document.activeElement.closest('#examples'))"):
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    visit.expect("#right-card", "62.2%")
+    page.get_by_role("tab", name="Compare", exact=True).focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    sync_api.expect(page.locator("#batch-start")).to_be_visible()
+
+
+def test_the_models_are_timed_on_this_machine(visit):
+    visit.open("Trade-off")
+    visit.expect("#tradeoff", "python -m training.compare")
+    visit.page.locator("#measure").click()
+    visit.expect("#measured", "taking turns")
+    assert re.search(r"resnet-tiny\s+\d+\.\d ms\s+\d+\.\d ms", visit.text("#measured"))
 
 
 def test_a_batch_is_a_table_that_can_be_filtered_and_taken_along(visit, cat, tmp_path):
@@ -302,33 +361,34 @@ def test_a_batch_is_a_table_that_can_be_filtered_and_taken_along(visit, cat, tmp
     assert any(line.startswith("'=cat.jpg,mobilenet-tiny,,cat,0.9526,") for line in lines)
 
 
-def test_every_tab_opens(visit):
-    visit.open("Models")
-    visit.expect("#models-table", re.compile(r"resnet-tiny\s*in memory"))
-    visit.open("About")
-    visit.expect("#about", "Privacy")
-    visit.expect("#versions", "gradio")
-    visit.open("ImageNet")
-    visit.expect("#imagenet-hint", "1,000 classes")
-
-
 @pytest.mark.parametrize(
-    ("locale", "query", "words"),
+    ("locale", "query", "words", "scheme"),
     [
-        ("zh-CN", "", "zh-CN"),
-        ("en-GB", "?lang=zh", "zh-CN"),
-        ("zh-CN", "?lang=en", "en"),
-        ("fr-FR", "", "en"),
+        ("zh-CN", "", "zh-CN", "light"),
+        ("en-GB", "?lang=zh", "zh-CN", "dark"),
+        ("zh-CN", "?lang=en", "en", "dark"),
+        ("fr-FR", "", "en", "light"),
     ],
 )
-def test_the_page_speaks_the_visitors_language(demo, chromium, cat, locale, query, words):
+def test_every_tab_speaks_the_visitors_language_and_can_be_used_by_everybody(
+    demo, chromium, cat, locale, query, words, scheme
+):
     say = Text(words)
-    with chromium.new_context(locale=locale) as context:
+    with chromium.new_context(locale=locale, color_scheme=scheme) as context:
         visitor = Visit(context, demo.url + query, say("no_picture"))
+        page = visitor.page
         visitor.upload(cat)
         visitor.expect("#right-card", say("forward"))
-        assert visitor.page.evaluate("document.documentElement.lang") == words
-        assert visitor.page.title() == say("title")
+        assert page.evaluate("document.documentElement.lang") == words
+        assert page.title() == say("title")
+        page.evaluate(Axe().axe_script)
+        for tab, part in TABS.items():
+            visitor.open(say(tab))
+            sync_api.expect(page.locator(part)).to_be_visible()
+            found = page.evaluate(AXE)
+            assert found == [], tab
+        visitor.expect("#models-table", say("in_memory"))
+        visitor.expect("#versions", "gradio")
         assert visitor.complaints == []
 
 
@@ -353,22 +413,9 @@ def test_models_of_a_hub_answer_and_go_on_when_it_is_gone(cards, cat, chromium, 
     running.stop()
 
 
-def test_the_log_names_no_picture(cards, chromium, tmp_path):
-    Image.new("RGB", (64, 64), "red").save(tmp_path / "my-secret.png")
-    running = Demo(cards, tmp_path).wait()
-    with chromium.new_context() as context:
-        visitor = Visit(context, running.url)
-        visitor.upload(tmp_path / "my-secret.png")
-        visitor.expect("#right-card", "62.2%")
-    running.stop()
-    assert "closing: finishing what runs" in running.log.read_text()
-    assert "my-secret" not in running.log.read_text()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_needs_no_sideways_scroll(demo, chromium, cat, scheme):
+def test_a_phone_needs_no_sideways_scroll(demo, chromium, cat):
     size = {"width": 390, "height": 844}
-    with chromium.new_context(viewport=size, color_scheme=scheme, has_touch=True) as context:
+    with chromium.new_context(viewport=size, has_touch=True) as context:
         visitor = Visit(context, demo.url)
         visitor.choose("left", "markup")
         visitor.upload(cat)
@@ -378,51 +425,35 @@ def test_a_phone_needs_no_sideways_scroll(demo, chromium, cat, scheme):
         assert right["y"] > left["y"] + left["height"]
 
 
-def test_the_embedded_models_ask_no_hub_and_answer_soon(cards, cat, chromium, tmp_path):
+def test_a_start_asks_no_hub_answers_soon_and_leaves_nothing(
+    cards, cat, chromium, tmp_path, monkeypatch
+):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    secret = tmp_path / "my-secret.jpg"
+    secret.write_bytes(cat.read_bytes())
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with socket.create_server(("127.0.0.1", 0)) as hub:
         demo = Demo(cards, tmp_path, hub=f"http://127.0.0.1:{hub.getsockname()[1]}").wait()
         with chromium.new_context() as context:
             visitor = Visit(context, demo.url)
-            visitor.upload(cat)
+            visitor.upload(secret)
             visitor.expect("#right-card", "62.2%")
+        uploads = list(temporary.glob("hub-models-demo-*/**/my-secret.jpg"))
+        assert [path.read_bytes() for path in uploads] == [cat.read_bytes()]
         demo.stop()
         hub.setblocking(False)
         with pytest.raises(BlockingIOError):  # nobody knocked
             hub.accept()
+    assert list(temporary.glob("hub-models-demo-*")) == []
+    log = demo.log.read_text()
+    assert "closing: finishing what runs" in log
+    assert "my-secret" not in log
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     # Of the processor's time, not of the clock's: other work on the machine does not count.
     used_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert used_s < DEADLINE_S
-
-
-def test_without_embedded_models_the_page_says_so(chromium, tmp_path):
-    (tmp_path / "cards").mkdir()
-    demo = Demo(tmp_path / "cards", tmp_path).wait()
-    try:
-        with chromium.new_context() as context:
-            page = context.new_page()
-            page.goto(demo.url)
-            sync_api.expect(page.locator("#no-models")).to_contain_text("No models come with this")
-            sync_api.expect(page.locator("#left-card")).to_contain_text("Choose a model above.")
-    finally:
-        demo.stop()
-
-
-def test_uploads_are_gone_when_the_demo_stops(cards, cat, chromium, tmp_path, monkeypatch):
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
-    (tmp_path / "temporary").mkdir()
-    demo = Demo(cards, tmp_path).wait()
-    with chromium.new_context() as context:
-        visitor = Visit(context, demo.url)
-        visitor.upload(cat)
-        visitor.expect("#right-card", "62.2%")
-    uploads = list((tmp_path / "temporary").glob("hub-models-demo-*/**/chelsea.jpg"))
-    assert len(uploads) == 1
-    with Image.open(uploads[0]) as stored:
-        assert stored.size == (451, 300)
-    demo.stop()
-    assert list((tmp_path / "temporary").glob("hub-models-demo-*")) == []
 
 
 @pytest.mark.parametrize("problem", ["setting", "port"])

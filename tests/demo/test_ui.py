@@ -44,11 +44,11 @@ def test_a_page_without_models_says_so(tmp_path):
     assert props(config, "left-model").get("value") is None
 
 
-def test_only_the_two_endpoints_can_be_called_around_the_page(config):
+def test_only_the_named_endpoints_can_be_called_around_the_page(config):
     visible = {d["api_visibility"] for d in config["dependencies"] if d["backend_fn"]}
     assert visible == {"private", "public"}
     named = {d["api_name"] for d in config["dependencies"] if d["api_visibility"] == "public"}
-    assert named == {"classify", "models"}
+    assert named == {"classify", "compare", "models"}
 
 
 def test_the_examples_are_there_with_their_licence():
