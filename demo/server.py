@@ -168,8 +168,13 @@ def _add_probes(app: FastAPI, service: Service) -> None:
 
 
 def _script(language: str) -> str:
-    """Make Gradio's own words follow the page's language, not the browser's."""
+    """Make Gradio's own words follow the page's language, and name its buttons of examples."""
+    example = Text(language)("example")
     return (
         f"<script>Object.defineProperty(navigator, 'language', {{get: () => '{language}'}});"
-        f"document.documentElement.lang = '{language}';</script>"
+        f"document.documentElement.lang = '{language}';"
+        "new MutationObserver(() => document.querySelectorAll('.gallery-item:not([aria-label])')"
+        f".forEach(item => item.setAttribute('aria-label', '{example} ' + "
+        "(1 + [...item.parentElement.children].indexOf(item)))))"
+        ".observe(document, {childList: true, subtree: true});</script>"
     )

@@ -16,6 +16,7 @@ ENGLISH: Final = {
     "picture": "Picture",
     "picture_alt": "The picture being classified",
     "drop_here": "Drop a picture here\nor click to choose one",
+    "example": "Example",
     "examples": "Or try one of these: a photograph and two drawings",
     "compare": "Compare",
     "first_model": "First model",
@@ -151,7 +152,8 @@ ENGLISH: Final = {
     "balanced": "balance of accuracy and cost",
     "priority": "What matters most",
     "measured_on": (
-        "Measured on {images} pictures of {data} ({split}); time and memory on {cpu}, cores: {cores}."
+        "Measured on {images} pictures of {data} ({split}); time and memory on {cpu}, "
+        "cores: {cores}."
     ),
     "engine_threads": "{engine}, threads: {threads}",
     "tradeoff_picture": "Accuracy, with its 95 % interval, against the time of a picture",

@@ -13,6 +13,7 @@ CHINESE: Final = {
     "picture": "图片",
     "picture_alt": "正在分类的图片",
     "drop_here": "把图片拖到这里\n或点击选择",
+    "example": "示例",
     "examples": "或者试试这些：一张照片和两幅画",
     "compare": "对比",
     "first_model": "第一个模型",

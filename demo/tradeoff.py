@@ -221,7 +221,7 @@ def _numbers(candidate: Candidate, say: Text) -> list[str]:
     cells = [
         model.name,
         f"{model.accuracy:.2%}",
-        f"{model.accuracy_low:.2%} – {model.accuracy_high:.2%}",
+        f"{model.accuracy_low:.2%} \N{EN DASH} {model.accuracy_high:.2%}",
         say("megabytes", number=f"{candidate.file_bytes / 1e6:.1f}"),
         f"{model.parameters:,}",
     ]

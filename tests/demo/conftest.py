@@ -12,12 +12,17 @@ import torch
 
 from demo.outcome import Answer, Facts, Reading
 from hub_models import ImageClassifier, Prediction, PreprocessConfig
+from hub_models.comparison import render_comparison
+from tests.comparisons import compared, measurement, model
 
 RESULTS = {
     "test": {"accuracy": 0.9853, "images": 2326, "accuracy_low": 0.97, "accuracy_high": 0.99}
 }
 MARKUP_LABELS = ("<img src=x onerror=alert(1)>", "${7*7}{{value}}", *"cdefg")
 FACTS = Facts("resnet", "resnet18", 224, ("cat", "dog"), {"start": "ImageNet"}, {})
+COMPARISON = compared(
+    model("accurate-one", 990, measurement(40)), model("faster-one", 900, measurement(5))
+)
 MAP = ((0.0, 1.0), (2.0, 3.0))
 
 
@@ -66,6 +71,7 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_tiny(folder / "mobilenet-tiny", bias=(3.0, 0.0))  # 95.3 % cat
     save_tiny(folder / "resnet-tiny", "resnet18", bias=(0.0, 0.5))  # 62.2 % dog: unsure
     save_tiny(folder / "markup", labels=MARKUP_LABELS, bias=(9.0, 8.0, *[0.0] * 5))
+    (folder / "comparison.json").write_text(render_comparison(COMPARISON))
     return folder
 
 

@@ -13,7 +13,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from demo.text import Text
 from tests.hub_server import HubServer
@@ -44,7 +43,7 @@ TABS = {
 }
 AXE = """() => axe.run({resultTypes: ['violations']}).then(found => found.violations
     .filter(v => ['serious', 'critical'].includes(v.impact))
-    .flatMap(v => v.nodes.map(n => v.id + ': ' + n.target.join(' ') + ' ' + n.html.slice(0, 150))))"""
+    .flatMap(v => v.nodes.map(n => [v.id, ...n.target, n.html.slice(0, 150)].join(' '))))"""
 DRAWN = """colour => new Promise(done => {
     const canvas = document.createElement('canvas'), brush = canvas.getContext('2d');
     canvas.width = canvas.height = 64;
@@ -297,7 +296,8 @@ def test_pictures_are_pasted_dragged_over_each_other_and_taken_by_the_camera(vis
     dragged = page.evaluate_handle(
         f"""async () => {{
             const files = new DataTransfer();
-            files.items.add(new File([await ({DRAWN})('blue')], 'dragged.png'));
+            const type = {{type: 'image/png'}}, drawn = await ({DRAWN})('blue');
+            files.items.add(new File([drawn], 'dragged.png', type));
             return files; }}"""
     )
     for event in ("dragenter", "dragover", "drop"):
@@ -321,15 +321,18 @@ def test_the_keyboard_is_enough(visit):
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     visit.expect("#right-card", "62.2%")
-    page.get_by_role("tab", name="Compare", exact=True).focus()
-    page.keyboard.press("ArrowRight")
+    page.get_by_role("tab", name="Many pictures", exact=True).focus()
     page.keyboard.press("Enter")
     sync_api.expect(page.locator("#batch-start")).to_be_visible()
 
 
-def test_the_models_are_timed_on_this_machine(visit):
+def test_a_model_is_recommended_and_both_are_timed_on_this_machine(visit):
     visit.open("Trade-off")
-    visit.expect("#tradeoff", "python -m training.compare")
+    visit.expect("#tradeoff table", "99.00%")
+    visit.expect("#choice", "accurate-one, before faster-one")
+    visit.page.locator("#priority input").fill("time of a picture")
+    visit.page.locator("#priority input").press("Enter")
+    visit.expect("#choice", "faster-one, before accurate-one")
     visit.page.locator("#measure").click()
     visit.expect("#measured", "taking turns")
     assert re.search(r"resnet-tiny\s+\d+\.\d ms\s+\d+\.\d ms", visit.text("#measured"))
