@@ -79,7 +79,9 @@ def _export_torchscript(network: nn.Module, batch: Tensor, path: Path) -> None:
 
 def _export_dynamo(network: nn.Module, batch: Tensor, path: Path) -> None:
     shapes = ({0: torch.export.Dim("N")},)
-    _export(network, batch, path, dynamo=True, dynamic_shapes=shapes, external_data=False)
+    _export(
+        network, batch, path, dynamo=True, dynamic_shapes=shapes, external_data=False, verbose=False
+    )
 
 
 def _export(network: nn.Module, batch: Tensor, path: Path, **options: Any) -> None:
