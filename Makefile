@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check format smoke chromium
+.PHONY: help demo test check format smoke bench chromium
 # An environment whose interpreter is gone (moved, upgraded) goes before make looks at its stamps.
 $(shell $(BIN)/python -c '' 2>/dev/null || rm -rf $(VENV))
 
@@ -29,10 +29,14 @@ format: $(VENV)/.all  ## format and fix what can be fixed
 smoke: $(VENV)/.all  ## fine-tune a tiny model on drawn pictures, in seconds
 	$(BIN)/python -m pytest tests/training/test_finetune.py
 
+bench: $(VENV)/.bench  ## install the peers, measure ours against them: hours; BENCH=--quick: a try
+	$(BIN)/python -m benchmarks $(BENCH)
+
 # A stamp per set of extras: stale when the versions change.
 $(VENV)/.demo: EXTRAS := demo
 $(VENV)/.all: EXTRAS := all
-$(VENV)/.demo $(VENV)/.all: pyproject.toml constraints.txt
+$(VENV)/.bench: EXTRAS := bench
+$(VENV)/.demo $(VENV)/.all $(VENV)/.bench: pyproject.toml constraints.txt
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	@touch $@

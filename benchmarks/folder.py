@@ -1,6 +1,6 @@
 """A folder of JPEGs to probabilities: ours against peers' batched scripts; and our memory.
 
-    python -m benchmarks.folder [--data FOLDER] [--images 2000] [--threads N ...] [--workers N ...]
+    python -m benchmarks.folder [--data FOLDER] [--images 2000] [--threads N ...] [--results FILE]
     python -m benchmarks.folder --memory [--data FOLDER]
 
 Some minutes per model and number of cores. The folder is cut into slices, and for each slice all
@@ -19,11 +19,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.one_picture import ARCHITECTURES, run_apart
+from benchmarks.apart import run_apart
+from benchmarks.limit import Rates, rates
+from benchmarks.one_picture import ARCHITECTURES
+from benchmarks.results import Results, finish
+from benchmarks.row import Kind, Row, against
+from hub_models.bulk import PASS
 
 SLICES = 4
 DIFFERENT = 400  # pictures; the others are hard links to them
 CHECKED = 40
+GOAL = 1.7
 _MEMORY = """
 import sys
 from hub_models.cli import main
@@ -43,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, action="append", help="(1 and 2)")
     parser.add_argument("--workers", type=int, action="append", help="(none, and one per core)")
     parser.add_argument("--memory", action="store_true", help="of 1,000 and 10,000 pictures")
+    parser.add_argument("--results", type=Path, help="JSON file; what stands there is not redone")
     parser.add_argument("--row", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.row:
@@ -51,23 +58,43 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.memory:
         print_memory(options)
         return
+    results = Results(options.results)
+    rows: list[Row] = []
     print("| model | cores | way | images/s | ours : it |\n|---|---|---|---|---|")
     for architecture in options.architecture or ARCHITECTURES:
         for threads in options.threads or (1, 2):
-            order = vars(options) | {"architecture": architecture, "threads": threads}
+            order = {"architecture": architecture, "threads": threads, "images": options.images}
             order |= {"data": str(options.data or ""), "workers": options.workers or [0, threads]}
-            rates = run_apart(__spec__.name, order)
-            for way, rate in rates.items():
-                ratio = rates["ours"] / rate
+            key = order | {"family": "folder", "data": Path(order["data"]).name}
+            found = results.once(key, lambda order=order: run_apart(__spec__.name, order))
+            for way, rate in found["rates"].items():
+                ratio = found["rates"]["ours"] / rate
                 cells = f"{architecture} | {threads} | {way} | {rate:.1f} | {ratio:.2f}"
                 print(f"| {cells} |", flush=True)
+            machine = rates(results, threads, options.data)
+            rows.append(compare(f"{architecture}, {threads} cores", found, machine))
+    finish(results, "folder", rows)
 
 
-def measure(order: dict[str, Any]) -> dict[str, float]:
-    """Measure every way with one model in this process: name -> images per second."""
+def compare(model: str, found: dict[str, Any], machine: Rates) -> Row:
+    """Turn what `measure` gave into a row; our own second way is no peer, nor is the limit."""
+    macs, weight_bytes = found["network"]
+    each_s = machine.decode_s / machine.threads + machine.pass_s(macs, weight_bytes // PASS)
+    peers = {w: rate for w, rate in found["rates"].items() if w != "limit" and "ours" not in w}
+    title, ours = f"folder, {model}", found["rates"]["ours"]
+    return against(title, ours, peers, Kind("images/s", GOAL, is_rate=True), limit=1 / each_s)
+
+
+def measure(order: dict[str, Any]) -> dict[str, Any]:
+    """Measure every way with one model in this process.
+
+    Returns:
+        `rates`, name -> images per second; `network`, its multiply-adds and bytes.
+    """
     import torch
 
     from benchmarks.interop import save
+    from benchmarks.limit import network
     from benchmarks.photographs import link_photographs, read_photographs
     from hub_models import PreprocessConfig
 
@@ -84,8 +111,9 @@ def measure(order: dict[str, Any]) -> dict[str, float]:
                 began = time.perf_counter()
                 way(paths[start::SLICES])
                 times_s[name] += time.perf_counter() - began
-        rates = {name: len(paths) / time_s for name, time_s in times_s.items()}
-        return rates | {"limit": limit(Path(parent, "model"), paths[:128], order["threads"])}
+        speeds = {name: len(paths) / time_s for name, time_s in times_s.items()}
+        speeds["limit"] = limit(Path(parent, "model"), paths[:128], order["threads"])
+        return {"rates": speeds, "network": network(Path(parent, "model"))}
 
 
 def ways(folder: Path, workers: list[int], some: list[Path]) -> dict[str, Callable[..., Any]]:
@@ -131,7 +159,6 @@ def limit(folder: Path, paths: list[Path], cores: int) -> float:
     import numpy as np
 
     from hub_models import load_image
-    from hub_models.bulk import PASS
     from hub_models.export_cache import cached_export
     from hub_models.preprocess import preprocess
     from hub_models.session import Session

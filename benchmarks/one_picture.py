@@ -1,6 +1,6 @@
 """One picture from JPEG bytes to probabilities: ours against peers, and against its own parts.
 
-    python -m benchmarks.one_picture [--data FOLDER] [--threads N ...] [--seconds S]
+    python -m benchmarks.one_picture [--data FOLDER] [--seconds 30] [--results FILE]
 
 About two minutes. For each model and number of cores a process takes turns among all ways, once it
 has seen that their answers are equal. "parts" is the sum of the medians of decoding, preprocessing
@@ -9,17 +9,22 @@ and a bare `session.run`, timed in the same turns: what no code of ours around t
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from benchmarks.apart import run_apart
+from benchmarks.limit import Rates, rates
+from benchmarks.results import Results, finish
+from benchmarks.row import Kind, Row, against
+
 ARCHITECTURES = ("resnet18", "mobilenetv2_100")
 CHECKED = 8  # pictures
+GOAL = 1.9
+NO_PEERS = ("ours", "decode", "preprocess", "session.run", "parts")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -29,43 +34,53 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--architecture", action="append", help="(resnet18, mobilenetv2_100)")
     parser.add_argument("--threads", type=int, action="append", help="(1 and 2)")
     parser.add_argument("--seconds", type=float, default=30.0, help="of each table part")
+    parser.add_argument("--results", type=Path, help="JSON file; what stands there is not redone")
     parser.add_argument("--row", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.row:
         print(json.dumps(measure(options.row)))
         return
+    results = Results(options.results)
+    rows: list[Row] = []
     print("| model | cores | way | ms, p50 | p95 | : ours |\n|---|---|---|---|---|---|")
     for architecture in options.architecture or ARCHITECTURES:
         for threads in options.threads or (1, 2):
-            order = vars(options) | {"architecture": architecture, "threads": threads}
-            row = run_apart(__spec__.name, order | {"data": str(options.data or "")})
-            for way, (p50, p95) in row.items():
-                ratio = p50 / row["ours"][0]
+            order = {"architecture": architecture, "threads": threads}
+            order |= {"seconds": options.seconds, "data": str(options.data or "")}
+            key = order | {"family": "one_picture", "data": Path(order["data"]).name}
+            found = results.once(key, lambda order=order: run_apart(__spec__.name, order))
+            for way, (p50, p95) in found["ms"].items():
+                ratio = p50 / found["ms"]["ours"][0]
                 cells = f"{architecture} | {threads} | {way} | {p50:.1f} | {p95:.1f} | {ratio:.2f}"
                 print(f"| {cells} |", flush=True)
+            machine = rates(results, threads, options.data)
+            rows += compare(f"{architecture}, {threads} cores", found, machine)
+    finish(results, "one_picture", rows)
 
 
-def run_apart(module: str, order: dict[str, Any]) -> Any:
-    """Run one part in a process of its own, which may use so many cores and no more."""
-    cores = sorted(os.sched_getaffinity(0))[: order["threads"]]
-    if len(cores) < order["threads"]:
-        raise SystemExit(f"{order['threads']} cores are asked for, {len(cores)} are here")
-    with tempfile.TemporaryDirectory() as cache:
-        done = subprocess.run(
-            [sys.executable, "-m", module, "--row", json.dumps(order, default=str)],
-            stdout=subprocess.PIPE,
-            check=True,
-            env=os.environ | {"HF_HUB_OFFLINE": "1", "HUB_MODELS_CACHE": cache},
-            preexec_fn=lambda: os.sched_setaffinity(0, cores),
-        )
-    return json.loads(done.stdout.splitlines()[-1])
+def compare(model: str, found: dict[str, Any], machine: Rates) -> list[Row]:
+    """Turn what `measure` gave into rows of p50 and p95."""
+    floor_ms = 1000 * (machine.decode_s + machine.pass_s(*found["network"]))
+    rows = []
+    for number, name in enumerate(("p50", "p95")):
+        values = {way: times[number] for way, times in found["ms"].items()}
+        peers = {way: value for way, value in values.items() if way not in NO_PEERS}
+        title = f"one picture, {model}: {name}"
+        limit = floor_ms if name == "p50" else None
+        rows.append(against(title, values["ours"], peers, Kind("ms", GOAL), limit=limit))
+    return rows
 
 
-def measure(order: dict[str, Any]) -> dict[str, tuple[float, float]]:
-    """Measure every way with one model in this process: name -> p50 and p95 in ms."""
+def measure(order: dict[str, Any]) -> dict[str, Any]:
+    """Measure every way with one model in this process.
+
+    Returns:
+        `ms`, name -> p50 and p95; `network`, its multiply-adds and bytes.
+    """
     import torch
 
     from benchmarks.interop import save
+    from benchmarks.limit import network
     from benchmarks.photographs import read_photographs
     from hub_models import PreprocessConfig
     from hub_models.timing import time_together
@@ -80,9 +95,11 @@ def measure(order: dict[str, Any]) -> dict[str, tuple[float, float]]:
             for name, way in (ways(Path(folder), photographs) | parts(Path(folder))).items()
         }
         latencies = time_together(list(calls.values()), seconds=order["seconds"])
+        counted = network(Path(folder))
     times = {n: (each.p50, each.p95) for n, each in zip(calls, latencies, strict=True)}
     whole = [times[name] for name in ("decode", "preprocess", "session.run")]
-    return times | {"parts": (sum(p50 for p50, _ in whole), sum(p95 for _, p95 in whole))}
+    parts_ms = (sum(p50 for p50, _ in whole), sum(p95 for _, p95 in whole))
+    return {"ms": times | {"parts": parts_ms}, "network": counted}
 
 
 def turn(way: Callable[[bytes], Any], photographs: list[bytes]) -> Callable[[], Any]:
@@ -107,6 +124,8 @@ def ways(folder: Path, photographs: list[bytes]) -> dict[str, Callable[[bytes], 
         "torchvision, eager": peers.eager_one(peers.torchvision_parts(folder)),
         "timm, eager": peers.eager_one(peers.timm_parts(folder)),
     }
+    if find_spec("fastai"):  # only the extra `bench` has it
+        found["fastai's predict"] = peers.fastai_one(folder)
     some = photographs[:CHECKED]
     expected = [ours(content) for content in some]
     for name, way in found.items():

@@ -17,14 +17,12 @@ from torch.utils.data import DataLoader, Dataset
 from transformers import pipeline
 
 from benchmarks.interop import timm_transform
-from hub_models import ImageClassifier
-from hub_models.weights import torchvision_names
+from benchmarks.twin import torchvision_twin
 
 Probabilities = dict[str, float]
 One = Callable[[bytes], Probabilities]
 Many = Callable[[list[Path], int], list[Probabilities]]  # files, DataLoader's workers
 BATCH = 32
-_TORCHVISION = {"resnet": lambda name: name, "mobilenetv2": lambda _: "mobilenet_v2"}
 
 
 def open_image(content: bytes) -> Image.Image:
@@ -62,22 +60,15 @@ def timm_parts(folder: Path) -> tuple[Any, Any, list[str]]:
 
 def torchvision_parts(folder: Path) -> tuple[Any, Any, list[str]]:
     """Build torchvision's model of the same weights, with its own transforms."""
-    ours = ImageClassifier.from_pretrained(folder)
-    family = ours.config.architecture.partition("_")[0].rstrip("0123456789")
-    family = "mobilenetv2" if family.startswith("mobilenetv") else family
-    build = getattr(torchvision.models, _TORCHVISION[family](ours.config.architecture))
-    model = build(num_classes=len(ours.config.label_names))
-    weights = ours.state_dict()
-    names = torchvision_names(ours.config.architecture, list(weights))
-    model.load_state_dict({names[name]: value for name, value in weights.items()})
-    rule, transforms = ours.config.preprocess, torchvision.transforms
+    model, config = torchvision_twin(folder)
+    rule, transforms = config.preprocess, torchvision.transforms
     transform = transforms.Compose([
         transforms.Resize(rule.resize, transforms.InterpolationMode(rule.interpolation)),
         transforms.CenterCrop(rule.crop),
         transforms.ToTensor(),
         transforms.Normalize(rule.mean, rule.std),
     ])  # fmt: skip
-    return model.eval(), transform, list(ours.config.label_names)
+    return model.eval(), transform, list(config.label_names)
 
 
 def eager_one(parts: tuple[Any, Any, list[str]]) -> One:
@@ -87,6 +78,21 @@ def eager_one(parts: tuple[Any, Any, list[str]]) -> One:
     @torch.inference_mode()
     def answer(content: bytes) -> Probabilities:
         probabilities = model(transform(open_image(content))[None]).softmax(dim=1)[0]
+        return dict(zip(labels, probabilities.tolist(), strict=True))
+
+    return answer
+
+
+def fastai_one(folder: Path) -> One:
+    """Use a fastai learner's `predict`, without its progress bar."""
+    from benchmarks.fastai_reader import read_with_fastai
+
+    learner = read_with_fastai(folder)
+    labels = list(learner.dls.vocab)
+    learner.remove_cbs([each for each in learner.cbs if each.name == "progress"])
+
+    def answer(content: bytes) -> Probabilities:
+        probabilities = learner.predict(open_image(content))[2]
         return dict(zip(labels, probabilities.tolist(), strict=True))
 
     return answer

@@ -2,14 +2,18 @@
 
 import io
 import os
+import tempfile
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
 import pyarrow.parquet
 from PIL import Image
 
+from benchmarks.drawn import draw_class_folders
 from hub_models.drawn import draw
 from hub_models.picture_walk import plan_walk
+from training.data import load_data
 
 
 def read_photographs(data: Path | None, count: int) -> list[bytes]:
@@ -57,6 +61,40 @@ def link_photographs(photographs: list[bytes], folder: Path, count: int) -> list
         else:
             os.link(paths[number % len(photographs)], path)
     return paths
+
+
+def write_split(data: Path | None, folder: Path, counts: Sequence[int]) -> None:
+    """Write a training set as class folders, every fifth picture of a class for validation.
+
+    Args:
+        data: What `training.load_data` reads; its splits are taken together. Drawn ones if None.
+        folder: Gets `train` and `validation`; nothing is done if it is there.
+        counts: Pictures of each class.
+
+    Raises:
+        SystemExit: If a class has fewer.
+    """
+    if folder.is_dir():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as staging:
+        source = data or draw_class_folders(Path(staging, "drawn"), 2 * max(counts))
+        found = load_data(str(source))
+        written = [0] * len(counts)
+        for split in found.splits.values():
+            for target, row in zip(split["target"][:], split.select_columns("image"), strict=True):
+                number = written[target]
+                content = row["image"]["bytes"] or Path(row["image"]["path"]).read_bytes()
+                if number < counts[target] and _is_plain(content):
+                    part = "validation" if number % 5 == 4 else "train"
+                    name = f"{found.label_names[target]}/{number:05}.jpg"
+                    path = Path(staging, "split", part, name)
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(content)
+                    written[target] += 1
+        if tuple(written) != tuple(counts):
+            raise SystemExit(f"{data}: has {written} pictures of the classes, not {list(counts)}")
+        Path(staging, "split").rename(folder)
 
 
 def _encode(seed: int) -> bytes:
