@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from benchmarks.apart import watch
+from benchmarks.interop import lived_in
 from benchmarks.photographs import write_split
 from benchmarks.results import Results
 from benchmarks.trainers.order import Order
@@ -109,6 +110,8 @@ def _save_start(
     torch.manual_seed(0)
     rule = PreprocessConfig(resize=int(side / 0.875), crop=side)
     model = ImageClassifier.create(architecture, labels, weights=weights, preprocess=rule)
+    if weights is None:
+        lived_in(model)  # else its features fade, and nobody learns anything
     torch.nn.init.normal_(model.head.weight, std=0.01)
     torch.nn.init.zeros_(model.head.bias)
     model.save_pretrained(folder)
