@@ -2,7 +2,7 @@
 
     python -m benchmarks.demo_row [--seconds 60] [--clients 1 8 32] [--results FILE]
 
-`benchmarks.demo_load` does the asking; this only compares. Eight minutes.
+`benchmarks.demo_load` does the asking; this only compares. Ten minutes.
 """
 
 import asyncio
@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.demo_load import CARDS, ask, serving
+from benchmarks.demo_load import CARDS, ask, compare_at_once, serving
+from benchmarks.limit import Rates, network, rates
 from benchmarks.results import Results, finish, parser
 from benchmarks.row import Kind, Row, against
+from hub_models.timing import usable_cores
 
 GOAL = 2.0
 
@@ -26,33 +28,56 @@ def main(arguments: Sequence[str] | None = None) -> None:
     found.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32])
     options = found.parse_args(arguments)
     results = Results(options.results)
+    machine = rates(results, usable_cores(), options.data)
+    networks = [list(network(folder)) for folder in _folders()]
     rows: list[Row] = []
     for clients in options.clients:
         key = {"family": "demo", "clients": clients, "seconds": options.seconds}
         measured = results.once(key, lambda clients=clients: _measure(clients, options))
-        rows += compare(clients, measured)
+        rows += compare(clients, measured, machine, networks)
     finish(results, "demo_row", rows)
 
 
-def compare(clients: int, measured: dict[str, dict[str, Any]]) -> list[Row]:
-    """Turn what two servers did into rows of rate and p95."""
-    demo, plain = measured["demo"], measured["plain"]
-    wrong = sum(row["errors"] for row in measured.values())
-    note = f"{wrong} requests failed" if wrong else ""
-    title = f"demo, {clients} clients"
-    rate, p95 = Kind("/s", GOAL, is_rate=True), Kind("ms", GOAL)
-    peers = [{"gr.Interface": plain[key]} for key in ("rate", "p95_ms")]
-    return [
-        against(f"{title}: requests per second", demo["rate"], peers[0], rate, note=note),
-        against(f"{title}: p95", demo["p95_ms"], peers[1], p95),
-    ]
+def compare(
+    clients: int, measured: dict[str, dict[str, Any]], machine: Rates, networks: list[list[int]]
+) -> list[Row]:
+    """Turn what the servers did into rows of rate and p95.
+
+    Args:
+        clients: Asking at once.
+        measured: "plain" and each way to ask ours.
+        machine: Gives the limit: a picture decoded, and a pass of each model.
+        networks: Multiply-adds and bytes of each model.
+
+    Returns:
+        Two rows per way.
+    """
+    floor_s = machine.decode_s / machine.threads + sum(machine.pass_s(*each) for each in networks)
+    plain, rows = measured["plain"], []
+    for way, demo in measured.items():
+        if way == "plain":
+            continue
+        wrong = demo["errors"] + plain["errors"]
+        note = f"{wrong} requests failed" if wrong else ""
+        title = f"{way}, {clients} clients"
+        rate, p95 = Kind("/s", GOAL, is_rate=True), Kind("ms", GOAL)
+        peers = [{"gr.Interface": plain[key]} for key in ("rate", "p95_ms")]
+        rows += [
+            against(f"{title}: rate", demo["rate"], peers[0], rate, limit=1 / floor_s, note=note),
+            against(f"{title}: p95", demo["p95_ms"], peers[1], p95),
+        ]
+    return rows
+
+
+def _folders() -> list[Path]:
+    return sorted(CARDS.glob("*-*"))[:2]
 
 
 def _measure(clients: int, options: Any) -> dict[str, dict[str, Any]]:
-    folders: list[Path] = sorted(CARDS.glob("*-*"))[:2]
     said = {}
-    with serving(folders, is_plain=True) as plain, serving(folders) as demo:
-        for name, server in (("plain", plain), ("demo", demo)):
+    with serving(_folders(), is_plain=True) as plain, serving(_folders()) as demo:
+        at_once = demo | {"ask": compare_at_once}
+        for name, server in (("plain", plain), ("demo", demo), ("demo, POST /classify", at_once)):
             row = asyncio.run(ask(server, clients, options))
             p95 = float(np.percentile(row.times_s, 95)) * 1000
             said[name] = {"rate": row.rate, "p95_ms": p95, "errors": len(row.errors)}

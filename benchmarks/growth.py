@@ -44,15 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     results = Results(options.results)
     folders = _prepare(options)
     costs: dict[str, list[tuple[float, int]]] = {way: [] for way in WAYS}
-    for size, folder in zip(SIZES, folders, strict=True):
-        runs: dict[str, list[Any]] = {way: [] for way in WAYS}
-        for number in range(options.rounds):
-            for way, own in runs.items():
-                own.append(_run(results, way, folder, options, number))
-        for way, own in runs.items():
-            seconds, peaks = zip(*own, strict=True)
-            costs[way].append((middle(seconds), middle(peaks)))
-        print(f"{size} ×: " + ", ".join(f"{w} {c[-1][0]:.1f} s" for w, c in costs.items()))
+    turns = [(way, folder) for folder in folders for way in WAYS]
+    runs: dict[Any, list[Any]] = {turn: [] for turn in turns}
+    for number in range(options.rounds):  # all sizes in turn, so that a slow minute hits no one
+        for way, folder in turns:
+            runs[way, folder].append(_run(results, way, folder, options, number))
+    for (way, _), own in runs.items():
+        seconds, peaks = zip(*own, strict=True)
+        costs[way].append((middle(seconds), middle(peaks)))
     images = [options.images * size for size in SIZES]
     rows = [row for way in WAYS for row in judge(way, images, costs[way])]
     _draw(images, costs, options.figure)
@@ -189,7 +188,7 @@ def _draw(images: Sequence[int], costs: dict[str, list[tuple[float, int]]], path
         axes.set_xlabel("pictures")
         axes.set_xticks(images, [f"{count:,}" for count in images], minor=False)
         axes.minorticks_off()
-        axes.legend(frameon=False)
+    figure.legend(*times.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     save_figure(figure, path)
 
 

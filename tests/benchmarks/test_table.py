@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as suite
-from benchmarks import cold_start, full_peers, growth, head_peers, one_picture
+from benchmarks import cold_start, demo_row, full_peers, growth, head_peers, one_picture
 from benchmarks.apart import watch
 from benchmarks.limit import Rates
 from benchmarks.results import Results
@@ -70,6 +70,19 @@ def test_own_parts_are_no_peers_of_one_picture():
     p50, p95 = one_picture.compare("m", {"ms": ms, "network": (10**6, 10**6)}, MACHINE)
     assert (p50.ratio, p95.ratio) == (2.5, 3.0)
     assert p50.limit == pytest.approx(20 / (10 + 1))
+
+
+def test_each_way_to_ask_the_demo_is_held_against_the_plain_page():
+    measured = {
+        "plain": {"rate": 4.0, "p95_ms": 300.0, "errors": 0},
+        "demo": {"rate": 6.0, "p95_ms": 200.0, "errors": 1},
+        "demo, POST /classify": {"rate": 10.0, "p95_ms": 100.0, "errors": 0},
+    }
+    networks = [[10**7, 10**6], [10**7, 10**7]]
+    rows = demo_row.compare(8, measured, MACHINE, networks)
+    assert [row.ratio for row in rows] == [1.5, 1.5, 2.5, 3.0]
+    assert rows[0].note == "1 requests failed"
+    assert rows[2].limit == pytest.approx(1 / 0.025 / 10)
 
 
 def test_a_start_with_another_answer_is_refused():
