@@ -11,8 +11,9 @@ from hub_models import ConfigError
 
 def main() -> None:
     """Read the settings, load the models, serve the page until SIGTERM or Ctrl-C."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    for ours in ("__main__", "demo", "hub_models"):  # others' news is not for this log
+        logging.getLogger(ours).setLevel(logging.INFO)
     try:
         settings = read_settings(os.environ)
     except ConfigError as error:

@@ -13,7 +13,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from demo.text import Text
 from tests.hub_server import HubServer
@@ -31,6 +30,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",  # the camera
+    "--use-fake-ui-for-media-stream",
 ]
 TABS = {
     "tab_compare": "#right-card .seen",
@@ -282,9 +283,9 @@ def test_the_map_of_a_class_is_chosen_and_blended_by_the_keyboard(visit, cat):
     assert visit.clarity("#left-card .map-0") == 0.55  # a card's controls are its own
 
 
-def test_a_picture_is_pasted_and_another_takes_its_place(visit, tmp_path):
+def test_pictures_are_pasted_dragged_over_each_other_and_taken_by_the_camera(visit):
     page = visit.page
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.context.grant_permissions(["clipboard-read", "clipboard-write", "camera"])
     page.evaluate(
         f"""async () => navigator.clipboard.write(
             [new ClipboardItem({{'image/png': await ({DRAWN})('red')}})])"""
@@ -292,12 +293,26 @@ def test_a_picture_is_pasted_and_another_takes_its_place(visit, tmp_path):
     page.locator("#picture button[aria-label='Paste from clipboard']").click()
     visit.expect("#right-card", "62.2%")
     pasted = page.locator("#right-card .seen").get_attribute("src")
-    page.locator("#picture button[aria-label='Remove Image']").click()
-    Image.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
-    visit.upload(tmp_path / "red.png")
+    dragged = page.evaluate_handle(
+        f"""async () => {{
+            const files = new DataTransfer();
+            const drawn = await ({DRAWN})('blue');
+            files.items.add(new File([drawn], 'dragged.png', {{type: 'image/png'}}));
+            return files; }}"""
+    )
+    for event in ("dragenter", "dragover", "drop"):
+        page.locator("#picture img").dispatch_event(event, {"dataTransfer": dragged})
     seen = page.locator("#right-card .seen")
-    sync_api.expect(seen).to_have_attribute("src", re.compile(r"red\.png"))
-    assert "red.png" not in pasted
+    sync_api.expect(seen).to_have_attribute("src", re.compile(r"dragged\.png"))
+    assert "dragged.png" not in pasted
+    before = seen.get_attribute("src")
+    page.locator("#picture button[aria-label='Remove Image']").click()
+    page.locator("#picture button[aria-label='Capture from camera']").click()
+    page.get_by_text("Click to Access Webcam").click()
+    page.locator("#picture button[aria-label='capture photo']").click()
+    page.locator("#picture img[alt='The picture being classified']").wait_for()
+    sync_api.expect(seen).not_to_have_attribute("src", before)
+    visit.expect("#right-card .classes", "%")
 
 
 def test_the_keyboard_is_enough(visit):
