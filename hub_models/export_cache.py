@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import os
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -13,8 +12,7 @@ from hub_models import hub
 from hub_models.atomic import hash_file, staged
 from hub_models.config_json import render_config
 from hub_models.errors import CheckpointError
-from hub_models.export import export_onnx
-from hub_models.session import load_optional
+from hub_models.session import installed_version
 
 _FORMAT: Final = "1"  # part of every file's name: changes when what `export_onnx` writes does
 _log = logging.getLogger(__name__)
@@ -38,6 +36,8 @@ def cached_export(folder: Path) -> Path:
     path = _cache_folder() / f"{_fingerprint(folder)}.onnx"
     if _is_whole(path):
         return path
+    from hub_models.export import export_onnx  # imports PyTorch, which a file once made needs not
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
@@ -64,7 +64,7 @@ def _fingerprint(folder: Path) -> str:
         _FORMAT,
         hash_file(hub.weights_path(folder)),
         render_config(hub.read_config(folder)),
-        *(version(name) for name in ("torch", "onnx", "onnxruntime") if load_optional(name)),
+        *(installed_version(name) for name in ("torch", "onnx", "onnxruntime")),
     ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 

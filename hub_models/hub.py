@@ -10,16 +10,16 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Final
 
 from hub_models.card import is_rendered, render_card
 from hub_models.config import ModelConfig
 from hub_models.config_json import parse_config, render_config
 from hub_models.errors import CheckpointError, ConfigError, named
 from hub_models.fetch import WHY_NO_PICKLE, Access, fetch_files, fetch_if_there, resolve_commit
-from hub_models.tensor_file import pack_tensors
+
+if TYPE_CHECKING:  # PyTorch takes seconds to import, and most of what is here needs none
+    from torch import Tensor
 
 CONFIG_FILE: Final = "config.json"
 WEIGHTS_FILE: Final = "model.safetensors"
@@ -163,7 +163,7 @@ def weights_path(folder: Path) -> Path:
     raise CheckpointError(f"{folder}: no {WEIGHTS_FILE} in this folder{found}")
 
 
-def write_folder(folder: Path, config: ModelConfig, tensors: Mapping[str, Tensor]) -> None:
+def write_folder(folder: Path, config: ModelConfig, tensors: "Mapping[str, Tensor]") -> None:
     """Write a checkpoint folder: weights, config, results and card.
 
     All files are complete on disk before the first takes its name, so an error half-way leaves
@@ -177,6 +177,8 @@ def write_folder(folder: Path, config: ModelConfig, tensors: Mapping[str, Tensor
     Raises:
         CheckpointError: If the folder cannot be written.
     """
+    from hub_models.tensor_file import pack_tensors
+
     _write_files(folder, {WEIGHTS_FILE: pack_tensors(tensors)} | _rendered(folder, config))
 
 

@@ -3,6 +3,7 @@
 Pictures are decoded in a few threads, passed on in batches, and answered by one worker.
 """
 
+import importlib.util
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +19,7 @@ from hub_models.errors import ConfigError, ImageError
 from hub_models.image import load_image, to_rgb
 from hub_models.prediction import Prediction, rank
 from hub_models.preprocess import Pixels, preprocess
-from hub_models.session import Arrays, Session, load_optional
+from hub_models.session import Arrays, Session
 from hub_models.timing import usable_cores
 
 if TYPE_CHECKING:  # an exported file needs no PyTorch, nor the hub's client
@@ -214,12 +215,7 @@ def is_onnx_installed() -> bool:
     Returns:
         True if models can be exported and run by ONNX Runtime.
     """
-    try:
-        for package in ("onnx", "onnxruntime"):
-            load_optional(package)
-    except ConfigError:
-        return False
-    return True
+    return all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime"))
 
 
 def _load_onnx(found: "Resolved", threads: int | None) -> Runtime:

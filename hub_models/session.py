@@ -4,6 +4,8 @@ Knows no PyTorch: a server that only runs an exported file need not load it.
 """
 
 import importlib
+import importlib.metadata
+import importlib.util
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +23,26 @@ CONFIG_KEY: Final = "config.json"  # of the file's metadata: the checkpoint fold
 _PROVIDERS: Final = ["CPUExecutionProvider"]
 
 Arrays = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+def installed_version(name: str) -> str:
+    """Find a package's version without importing it, which takes seconds for some.
+
+    Args:
+        name: Of the package and its module, such as "onnxruntime".
+
+    Returns:
+        Such as "1.31.1".
+
+    Raises:
+        ConfigError: If it is not installed.
+    """
+    if importlib.util.find_spec(name) is None:
+        raise ConfigError(f"{name} is not installed: pip install 'hub-models[export]'")
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:  # another build, such as onnxruntime-gpu
+        return str(load_optional(name).__version__)
 
 
 def load_optional(name: str) -> Any:

@@ -196,15 +196,17 @@ def test_an_exported_file_is_a_source_of_its_own(
 
 
 @pytest.mark.slow
-def test_an_exported_file_is_classified_with_without_loading_pytorch(
-    cache: Path, tiny_folder: Path, photo: Path
+@pytest.mark.parametrize("source", ["folder", "file"])
+def test_what_was_exported_is_classified_with_without_loading_pytorch(
+    source: str, cache: Path, tiny_folder: Path, photo: Path
 ) -> None:
     code = (
         "import sys, hub_models\n"
         "print(hub_models.load_runtime(sys.argv[1]).classify(sys.argv[2])[0].label)\n"
         "print('torch' in sys.modules)"
     )
-    done = run_python(code, cached_export(tiny_folder), photo)
+    exported = cached_export(tiny_folder)
+    done = run_python(code, exported if source == "file" else tiny_folder, photo)
     label = load_runtime(tiny_folder).classify(photo)[0].label
     assert done.stdout.split() == [label, "False"], done.stderr
 
@@ -254,10 +256,10 @@ def test_two_processes_that_start_together_export_once(tiny_folder: Path, tmp_pa
         "os.environ['HUB_MODELS_CACHE'] = sys.argv[2]\n"
         "from hub_models import export, export_cache\n"
         "from pathlib import Path\n"
-        "export_onnx = export_cache.export_onnx\n"
+        "export_onnx = export.export_onnx\n"
         "def counted(*a, **k):\n"
         "    print('exported', flush=True); return export_onnx(*a, **k)\n"
-        "export_cache.export_onnx = counted\n"
+        "export.export_onnx = counted\n"
         "Path(sys.argv[2], f'ready{sys.argv[3]}').touch()\n"
         "while len(list(Path(sys.argv[2]).glob('ready*'))) < 2: time.sleep(0.01)\n"
         "print(export_cache.cached_export(Path(sys.argv[1])))"
