@@ -13,8 +13,8 @@ help:  ## list the targets
 demo: $(VENV)/.demo  ## install and serve the demo on http://127.0.0.1:7860
 	$(BIN)/python app.py
 
-test: $(VENV)/.all chromium  ## install and run every test
-	$(BIN)/python -m pytest
+test: $(VENV)/.all chromium  ## install and run every test, a file per core at a time
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: $(VENV)/.all  ## lint, format, types, layers
 	$(BIN)/ruff check .

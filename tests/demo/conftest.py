@@ -57,7 +57,7 @@ def save_tiny(
     model.save_pretrained(folder)
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="package")
 def no_exports() -> Iterator[None]:
     """No exports in the background of tests: there is nowhere to keep them, so PyTorch answers."""
     with pytest.MonkeyPatch.context() as patch:

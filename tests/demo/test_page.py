@@ -309,8 +309,8 @@ def test_pictures_are_pasted_dragged_over_each_other_and_taken_by_the_camera(vis
     page.locator("#picture button[aria-label='Remove Image']").click()
     page.locator("#picture button[aria-label='Capture from camera']").click()
     page.get_by_text("Click to Access Webcam").click()
+    page.wait_for_function("document.querySelector('#picture video')?.videoWidth > 0")
     page.locator("#picture button[aria-label='capture photo']").click()
-    page.locator("#picture img[alt='The picture being classified']").wait_for()
     sync_api.expect(seen).not_to_have_attribute("src", before)
     visit.expect("#right-card .classes", "%")
 
