@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hub_models import ImageClassifier
 from hub_models.atomic import staged
-from hub_models.errors import CheckpointError
+from hub_models.errors import CheckpointError, ConfigError
 from training.audit import audit
 from training.augment import CentreView
 from training.cache import cache_folder, cache_name
@@ -30,8 +30,11 @@ def measuring_arguments(parser: argparse.ArgumentParser) -> None:
     """Give a parser the options that say which data is measured, and how it is read.
 
     Args:
-        parser: Gets --data, --validation_fraction, --seed, --batch_size and --workers.
+        parser: Gets --model, --data, --validation_fraction, --seed, --batch_size and --workers.
     """
+    parser.add_argument(
+        "--model", action="append", required=True, metavar="SOURCE", help="folder or repo_id"
+    )
     parser.add_argument("--data", required=True, help="hub id, data set folder or class folders")
     parser.add_argument(
         "--validation_fraction", type=float, default=0.1, help="cut from train (%(default)s)"
@@ -39,6 +42,19 @@ def measuring_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of that cut (%(default)s)")
     parser.add_argument("--batch_size", type=int, default=64, help="images per batch (%(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="decoding processes (%(default)s)")
+
+
+def check_savable(sources: Sequence[str]) -> None:
+    """Refuse sources whose measured numbers could not be written into them.
+
+    Args:
+        sources: Of the models that are measured with --save.
+
+    Raises:
+        ConfigError: If one is no folder.
+    """
+    if not all(Path(source).is_dir() for source in sources):
+        raise ConfigError("--save needs local folders: a repository on the hub is not changed")
 
 
 def make_accelerator() -> Accelerator:

@@ -92,9 +92,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Compare models on one data set.")
-    parser.add_argument(
-        "--model", action="append", required=True, metavar="SOURCE", help="folder or repo_id"
-    )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.json")
     parser.add_argument("--split", default="test", help="(%(default)s)")
     measuring_arguments(parser)

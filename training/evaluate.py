@@ -24,7 +24,13 @@ from accelerate import Accelerator
 
 from hub_models import ImageClassifier, hub
 from hub_models.errors import ConfigError, HubModelsError
-from training.answers import answer, load_readable, make_accelerator, measuring_arguments
+from training.answers import (
+    answer,
+    check_savable,
+    load_readable,
+    make_accelerator,
+    measuring_arguments,
+)
 from training.calibration import fit_temperature
 from training.data import Data, decode
 from training.figures import draw_confusion, draw_mistakes, draw_reliability, save_figure
@@ -60,9 +66,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Measure classifiers on splits of a data set.")
-    parser.add_argument(
-        "--model", action="append", required=True, metavar="SOURCE", help="folder or repo_id"
-    )
     parser.add_argument("--split", action="append", help="may be repeated (default: test)")
     measuring_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -90,9 +93,9 @@ def _count(text: str) -> int:
 def _measure_all(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Give one row per model and split; none in processes that only help."""
     names = options.split or ["test"]
+    if options.save:
+        check_savable(options.model)
     models = {source: ImageClassifier.from_pretrained(source) for source in options.model}
-    if options.save and not all(Path(source).is_dir() for source in models):
-        raise ConfigError("--save needs local folders: a repository on the hub is not changed")
     if options.report:
         _make_folder(Path(options.report))  # now, not after minutes of measuring
     accelerator = make_accelerator()

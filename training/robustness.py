@@ -21,8 +21,8 @@ from accelerate import Accelerator
 from PIL import Image, ImageEnhance, ImageFilter
 
 from hub_models import ImageClassifier, hub
-from hub_models.errors import ConfigError, HubModelsError
-from training.answers import load_readable, make_accelerator, measuring_arguments
+from hub_models.errors import HubModelsError
+from training.answers import check_savable, load_readable, make_accelerator, measuring_arguments
 from training.augment import CentreView, Square
 from training.data import Data, Pictures
 from training.metrics import Evaluation
@@ -119,9 +119,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Measure classifiers on worse pictures.")
-    parser.add_argument(
-        "--model", action="append", required=True, metavar="SOURCE", help="folder or repo_id"
-    )
     measuring_arguments(parser)
     parser.add_argument("--split", default="test", help="(%(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -133,9 +130,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _measure_all(options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
     """Give the rows of each model; none in processes that only help."""
+    if options.save:
+        check_savable(options.model)
     models = {source: ImageClassifier.from_pretrained(source) for source in options.model}
-    if options.save and not all(Path(source).is_dir() for source in models):
-        raise ConfigError("--save needs local folders: a repository on the hub is not changed")
     accelerator = make_accelerator()
     data = load_readable(accelerator, options, [options.split])
     measured = {}

@@ -78,3 +78,8 @@ def test_a_missing_model_is_one_sentence(
 ) -> None:
     assert robustness(["--model", str(tmp_path / "none"), "--data", str(data)]) == 1
     assert "none" in capsys.readouterr().err
+
+
+def test_a_repository_is_not_changed(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert robustness(["--model", "owner/name", "--data", str(data), "--save"]) == 1
+    assert "--save needs local folders" in capsys.readouterr().err
