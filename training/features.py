@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from hub_models.config import ModelConfig
+from hub_models.fold import folded
 from hub_models.model import ImageClassifier
 from training.augment import View
 from training.cache import cache_folder, cache_name
@@ -28,7 +29,7 @@ from training.data import Pictures, as_it_is
 from training.sampler import Key
 
 _BATCH_SIZE: Final = 64
-_FORMAT: Final = "2"  # part of every file's name: changes when the meaning of a file does
+_FORMAT: Final = "3"  # part of every file's name: changes when the meaning of a file does
 
 
 class Features(Dataset[tuple[Tensor, int]]):
@@ -161,8 +162,9 @@ def _compute(device: torch.device, model: Network, source: FeatureSource, worker
     )
     was_training = model.training
     model.train(False)
+    network = folded(model) if isinstance(model, ImageClassifier) else model
     rows = [
-        model.feature_map(batch.to(device)).mean(dim=(2, 3)).cpu()
+        network.feature_map(batch.to(device)).mean(dim=(2, 3)).cpu()
         for batch, _ in tqdm(batches, f"features of {source.name}")
     ]
     model.train(was_training)

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from hub_models import ImageClassifier
+from hub_models.fold import folded
 from training.data import Pictures, as_it_is
 from training.features import Features
 from training.metrics import Evaluation
@@ -54,9 +56,10 @@ def predict(
     """
     was_training = model.training
     model.eval()
+    network = folded(model) if isinstance(model, ImageClassifier) else model
     gathered = []
     for batch, targets in tqdm(batches, name, leave=False, disable=not accelerator.is_main_process):
-        logits = model.forward(batch).float()  # not model(batch): a compiled one would recompile
+        logits = network.forward(batch).float()  # not network(batch): compiled, it'd recompile
         pair = accelerator.gather_for_metrics((logits, targets))
         gathered.append([part.cpu() for part in pair])
     model.train(was_training)
