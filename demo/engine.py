@@ -8,7 +8,8 @@ import hashlib
 import statistics
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +22,7 @@ from demo.lanes import shared_lanes
 from demo.other_things import find_threshold
 from demo.outcome import ClassMap, Facts, Reading
 from hub_models import HubModelsError
-from hub_models.batcher import Batcher
+from hub_models.batcher import Batcher, Network
 from hub_models.config_json import render_config
 from hub_models.prediction import Prediction, rank
 from hub_models.preprocess import preprocess
@@ -34,9 +35,34 @@ IMAGENET: Final = "imagenet:"  # before an architecture's name: torchvision's ow
 MAX_SIDE_PX: Final = 1024  # of a model's input: a forward pass at 4,096 px would take minutes
 MAPPED_CLASSES: Final = 5
 KEPT_CLASSES: Final = 20  # of a model's, so that what is remembered stays small
-TIMED_PASSES: Final = 5
-TIMED_S: Final = 1.0  # fewer passes where they would take longer
+TIMED_PASSES: Final = 9  # the latest, of which the median is shown
+TIMED_S: Final = 1.0  # of timing before the first picture: fewer passes where they take longer
 _exporting = threading.Lock()  # PyTorch's exporter keeps state for the whole process
+
+
+@dataclass(frozen=True)
+class _Runner:
+    """What runs a network, and how long its latest passes of one picture took."""
+
+    name: str
+    network: Network
+    times_ms: deque[float] = field(default_factory=lambda: deque(maxlen=TIMED_PASSES))
+
+    def run(self, batch: NDArray[np.float32], *, is_timed: bool) -> Arrays:
+        started = time.perf_counter()
+        outputs = self.network(batch)
+        if is_timed:
+            self.times_ms.append((time.perf_counter() - started) * 1000)
+        return outputs
+
+    def warm_up(self, batch: NDArray[np.float32]) -> None:
+        """Run once untimed, then until there are times to take a median of."""
+        deadline = time.perf_counter() + TIMED_S
+        self.run(batch, is_timed=False)
+        while not self.times_ms or (
+            len(self.times_ms) < TIMED_PASSES and time.perf_counter() < deadline
+        ):
+            self.run(batch, is_timed=True)
 
 
 class Engine:
@@ -49,7 +75,6 @@ class Engine:
     Attributes:
         config: The model's.
         revision: The hub commit; None for a folder.
-        runtime: What runs it now: "PyTorch" or "ONNX Runtime".
     """
 
     def __init__(self, model: "ImageClassifier", folder: Path | None = None) -> None:
@@ -57,7 +82,7 @@ class Engine:
 
         from hub_models.runtime import torch_network
 
-        self.config, self.revision, self.runtime = model.config, model.revision, "PyTorch"
+        self.config, self.revision = model.config, model.revision
         self._folder, self._lanes = folder, shared_lanes()
         weights = digest_weights(model)
         described = render_config(self.config).encode()
@@ -66,10 +91,14 @@ class Engine:
         self._parameters = sum(p.numel() for p in model.parameters())
         self._bytes = sum(t.numel() * t.element_size() for t in model.state_dict().values())
         self._head = model.head.weight.detach().numpy().copy()  # (C, K)
-        self._forward_ms: float | None = None
         torch.set_num_threads(self._lanes.threads)
-        self._network = torch_network(model)
+        self._runner = self._warm(_Runner("PyTorch", torch_network(model)))
         self._batcher = Batcher(self._pass)
+
+    @property
+    def runtime(self) -> str:
+        """Say what runs it now: "PyTorch" or "ONNX Runtime"."""
+        return self._runner.name
 
     @property
     def identity(self) -> str:
@@ -108,22 +137,20 @@ class Engine:
             decode_ms: How long it took to decode, handed on.
 
         Returns:
-            The reading; each time is a median after a warm-up, unless many pictures are being read.
+            The reading. Nothing is computed twice to be timed: the forward time is the median of
+            the latest passes, this one among them unless many pictures are being read.
 
         Raises:
             HubModelsError: If the model's input is too large for a demo, or its weights damaged.
         """
+        runner = self._runner
         with self._lanes.reading():
-            runtime = self.runtime
             started = time.perf_counter()
             batch = self._pixels(image)
-            preprocess_ms, passes = (time.perf_counter() - started) * 1000, 0
+            preprocess_ms = (time.perf_counter() - started) * 1000
             logits, features = (rows[0] for rows in self._batcher.submit(batch).result())
-            forward_ms = self._forward_ms
-            if forward_ms is None or not self._lanes.is_crowded:
-                preprocess_ms, _ = _timed(lambda: self._pixels(image))
-                forward_ms, passes = _timed(lambda: self._batcher.submit(batch).result())
-                self._forward_ms = forward_ms
+            times_ms = list(runner.times_ms)
+            passes = 0 if self._lanes.is_crowded else len(times_ms)
         predictions = tuple(self._rank(logits))
         classes = np.argsort(-logits, kind="stable")[:MAPPED_CLASSES]
         return Reading(
@@ -132,10 +159,10 @@ class Engine:
             is_unlike=self._is_unlike(predictions[0].probability),
             decode_ms=decode_ms,
             preprocess_ms=preprocess_ms,
-            forward_ms=forward_ms,
+            forward_ms=statistics.median(times_ms),
             passes=passes,
             threads=self._lanes.threads,
-            runtime=runtime,
+            runtime=runner.name,
         )
 
     @property
@@ -173,10 +200,13 @@ class Engine:
 
         with _exporting:
             session = Session(cached_export(self._folder), threads=self._lanes.threads)
+        self._runner = self._warm(_Runner("ONNX Runtime", session.run))
+
+    def _warm(self, runner: _Runner) -> _Runner:
         sizes = self.config.preprocess
-        shape = (1, sizes.channels, sizes.crop, sizes.crop)
-        session.run(np.zeros(shape, np.float32))  # the warm-up
-        self._network, self.runtime, self._forward_ms = session.run, "ONNX Runtime", None
+        if sizes.crop <= MAX_SIDE_PX:  # a larger one is refused when it is asked
+            runner.warm_up(np.zeros((1, sizes.channels, sizes.crop, sizes.crop), np.float32))
+        return runner
 
     def _pixels(self, image: Image.Image) -> NDArray[np.float32]:
         side = self.config.preprocess.crop
@@ -195,7 +225,7 @@ class Engine:
 
     def _pass(self, batch: NDArray[np.float32]) -> Arrays:
         with self._lanes.lane():
-            return self._network(batch)
+            return self._runner.run(batch, is_timed=len(batch) == 1 and not self._lanes.is_crowded)
 
 
 def open_engine(source: str, *, token: bool | None = None) -> Engine:
@@ -263,13 +293,3 @@ def digest_weights(model: "ImageClassifier") -> str:
 
 def _as_map(cells: NDArray[np.float32]) -> ClassMap:
     return tuple(tuple(map(float, row)) for row in cells)
-
-
-def _timed(work: Callable[[], object]) -> tuple[float, int]:
-    """Give the median time in milliseconds of work that was done once before, and of how many."""
-    times_s: Sequence[float] = []
-    while len(times_s) < TIMED_PASSES and sum(times_s) < TIMED_S:
-        started = time.perf_counter()
-        work()
-        times_s = [*times_s, time.perf_counter() - started]
-    return statistics.median(times_s) * 1000, len(times_s)

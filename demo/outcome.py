@@ -51,10 +51,9 @@ class Reading:
             left out): they add up to h × w times the logit.
         is_unlike: It looks unlike the model's classes; None where that was never measured.
         decode_ms: Time to decode the file, measured once.
-        preprocess_ms: Median time from image to pixels.
-        forward_ms: Median time of a forward pass.
-        passes: How many passes the medians are of; 0 if many pictures were being read: then
-            preprocessing was timed once, and the forward pass before, while it was quiet.
+        preprocess_ms: Time from image to pixels, measured once.
+        forward_ms: Median time of the latest forward passes.
+        passes: How many those are; 0 if many pictures were being read, whose passes do not count.
         threads: CPU threads of a pass.
         runtime: What ran the model, such as "PyTorch".
     """

@@ -69,12 +69,12 @@ ENGLISH: Final = {
     "forward": "forward",
     "milliseconds": "{number} ms",
     "times": (
-        "this machine, CPU, {runtime}, threads: {threads} · preprocess and forward: median of "
-        "{passes} after a warm-up · decode: once"
+        "this machine, CPU, {runtime}, threads: {threads} · forward: median of the latest {passes} "
+        "passes, warm-up left out · decode and preprocess: once"
     ),
     "times_busy": (
         "this machine, CPU, {runtime}, threads: {threads} · many pictures at once: forward as "
-        "last measured while it was quiet · decode and preprocess: once"
+        "measured while it was quiet · decode and preprocess: once"
     ),
     "more_classes": "and {count} more",
     "seen_alt": "The part of the picture that this model saw",

@@ -24,9 +24,8 @@ def test_a_card_shows_label_probabilities_times_and_model():
     shown = words(card(answer(probability=0.8764)))
     assert shown.startswith("resnet cat cat 87.6% dog 12.4% ")
     assert "decode 1.2 ms preprocess 3.4 ms forward 12.3 ms" in shown
-    assert (
-        "threads: 2 · preprocess and forward: median of 5 after a warm-up · decode: once" in shown
-    )
+    assert "threads: 2 · forward: median of the latest 5 passes, warm-up left out" in shown
+    assert "decode and preprocess: once" in shown
     assert "Architecture resnet18, 224 px" in shown
     assert "Started from ImageNet" in shown
 
