@@ -28,8 +28,8 @@ class Fault:
     """What goes wrong with the first `times` requests whose "METHOD /path" matches `pattern`.
 
     `kind` is "status" (answer `status`), "hang up" (no answer), "drop" (break off in the middle of
-    the body), "truncate" (half a body, as if it were whole), "corrupt" (one byte flipped), or
-    "callback" (call `callback`, then go on).
+    the body), "truncate" (half a body, as if it were whole), "corrupt" (one byte flipped),
+    "callback" (call `callback`, then go on), or "pause" (call it in the middle of the body).
     """
 
     pattern: str
@@ -210,6 +210,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         if self.command != "HEAD":
             with suppress(ConnectionError):  # a client that was killed
+                if kind == "pause" and self._fault:
+                    self.wfile.write(body[: len(body) // 2])
+                    self._fault.callback()
+                    body = body[len(body) // 2 :]
                 self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:

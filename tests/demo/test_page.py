@@ -1,5 +1,6 @@
 """The real app.py in a process of its own, in a real browser."""
 
+import hashlib
 import os
 import re
 import resource
@@ -7,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 import zipfile
@@ -15,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from demo.text import Text
+from tests.hub_repository import WRITER
 from tests.hub_server import HubServer
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -72,7 +75,10 @@ def free_port():
 def environment(port, cards, hub=DEAD_HUB, **settings):
     return os.environ | {
         "HF_ENDPOINT": hub,
-        **{f"HUB_MODELS_DEMO_{name}": value for name, value in settings.items()},
+        **{
+            name if name.startswith("HF_") else f"HUB_MODELS_DEMO_{name}": value
+            for name, value in settings.items()
+        },
         "HUB_MODELS_DEMO_PORT": str(port),
         "HUB_MODELS_DEMO_CARDS": str(cards),
     }
@@ -398,24 +404,40 @@ def test_every_tab_speaks_the_visitors_language_and_can_be_used_by_everybody(
         assert visitor.complaints == []
 
 
-def test_models_of_a_hub_answer_and_go_on_when_it_is_gone(cards, cat, chromium, tmp_path):
-    hub = HubServer()
-    for name in ("mobilenet-tiny", "resnet-tiny"):
-        hub.commit(f"owner/{name}", cards / name)
+def test_a_visitor_picks_two_models_of_a_hub_that_then_goes_away(chromium, tmp_path):
+    hub, may_end = HubServer(), threading.Event()
+    names = []
+    for folder in sorted((ROOT / "model_cards").glob("*-*/")):  # what is embedded, as published
+        names.append(f"owner/{folder.name}")
+        push = [sys.executable, "-m", "hub_models.cli", "push", str(folder), names[-1]]
+        hub_of_ours = {"HF_ENDPOINT": hub.endpoint, "HF_TOKEN": WRITER}
+        subprocess.run(push, check=True, env=os.environ | hub_of_ours, cwd=ROOT)
+    mobilenet, resnet = names
+    weights = (ROOT / "model_cards" / Path(resnet).name / "model.safetensors").read_bytes()
+    digest = hashlib.sha256(weights).hexdigest()
+    hub.fault(f"GET /large/{digest}", "pause", callback=lambda: may_end.wait(WAIT_S))
     (tmp_path / "cards").mkdir()
-    names = "owner/mobilenet-tiny,owner/resnet-tiny"
-    running = Demo(tmp_path / "cards", tmp_path, hub.endpoint, MODELS=names).wait()
+    offered = {"MODELS": ",".join(names), "HF_HOME": str(tmp_path / "empty")}
+    running = Demo(tmp_path / "cards", tmp_path, hub.endpoint, **offered).wait()
     with chromium.new_context() as context:
-        visitor = Visit(context, running.url)
-        visitor.upload(cat)
-        visitor.expect("#verdict", "The models disagree: owner/mobilenet-tiny says cat")
+        visitor = Visit(context, running.url, waits="")
+        visitor.choose("left", resnet)
+        visitor.choose("right", mobilenet)
+        visitor.page.locator("#examples button").first.click()
+        visitor.expect("#right-card .facts", "Revision")
+        visitor.expect("#verdict", f"{mobilenet} says cat. The other model is on its way.")
+        sync_api.expect(visitor.page.locator("#left-card")).to_contain_text(
+            re.compile(r"Fetching \S+ from the hub: [1-9]\d\.\d MB in \d+ s")
+        )
+        may_end.set()
         visitor.expect("#left-card .facts", "Revision")
+        sync_api.expect(visitor.page.locator("#verdict")).not_to_contain_text("on its way")
         hub.stop()
         visitor.page.locator("#examples button").nth(1).click()
-        sync_api.expect(visitor.page.locator("#left-card .seen")).to_have_attribute(
-            "src", re.compile("cat-drawing")
-        )
-        visitor.expect("#verdict", "The models disagree: owner/mobilenet-tiny says cat")
+        for side in ("left", "right"):
+            sync_api.expect(visitor.page.locator(f"#{side}-card .seen")).to_have_attribute(
+                "src", re.compile("cat-drawing")
+            )
     running.stop()
 
 
