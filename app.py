@@ -27,7 +27,7 @@ def main() -> None:
         service.preload()
         try:
             serve(build_app(service, settings), settings, service)
-        except OSError as error:  # the port is taken
+        except (ConfigError, OSError) as error:  # an extra is missing; the port is taken
             sys.exit(f"app.py: {error}")
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from gradio.utils import get_upload_folder
 
+from demo import tools
 from demo.metrics import Metrics
 from demo.programs import MAX_BYTES, PATH
 from demo.settings import Settings
@@ -34,9 +35,9 @@ _COUNTED_EVERY_S: Final = 30.0
 _MAX_JSON_BYTES: Final = 256 * 2**10
 _LANGUAGE_PREFIX: Final = re.compile(r"/zh(?=/)")
 _UPLOAD: Final = "/gradio_api/upload"
-_WORK: Final = re.compile(r"/classify|/gradio_api/(upload|queue/join|run/predict|call/[\w/]+)")
+_WORK: Final = re.compile(r"/classify|/mcp|/gradio_api/(upload|queue/join|run/predict|call/[\w/]+)")
 _OPEN: Final = re.compile(
-    r"/(zh|config|theme\.css|favicon\.ico|manifest\.json|robots\.txt|healthz|readyz|metrics|classify)?"
+    r"/(zh|config|theme\.css|favicon\.ico|manifest\.json|robots\.txt|healthz|readyz|metrics|classify|mcp)?"
     r"|/(assets|static|svelte)/.*"
     r"|/gradio_api/(startup-events|info|openapi\.json|theme\.css|upload|upload_progress|cancel"
     r"|reset|heartbeat/\w+|queue/(join|data|status)|run/predict|call/[\w/]+|file=(?!https?:|//).+)"
@@ -152,7 +153,8 @@ def _is_own(origin: str, host: str) -> bool:
 
 
 def _most_bytes(path: str) -> int:
-    return {_UPLOAD: _MAX_UPLOAD_BYTES, PATH: MAX_BYTES}.get(path, _MAX_JSON_BYTES)
+    limits = {_UPLOAD: _MAX_UPLOAD_BYTES, PATH: MAX_BYTES, tools.PATH: tools.MAX_REQUEST_BYTES}
+    return limits.get(path, _MAX_JSON_BYTES)
 
 
 class _Stored:

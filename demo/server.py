@@ -14,10 +14,11 @@ from starlette.middleware.cors import CORSMiddleware
 
 from demo.guard import MAX_FILE_BYTES, Guard
 from demo.page_parts import EXAMPLES
-from demo.programs import add_programs
+from demo.programs import Programs, add_programs
 from demo.service import Service
 from demo.settings import Settings
 from demo.text import Text, choose_language
+from demo.tools import build_tools
 from demo.ui import STYLE, build_page, make_theme
 
 PATHS: Final = {"zh-CN": "/zh", "en": "/"}  # the longer first: the shorter takes all that is left
@@ -34,11 +35,19 @@ def build_app(service: Service, settings: Settings) -> Guard:
 
     Returns:
         An ASGI application.
+
+    Raises:
+        ConfigError: If the settings want what is not installed.
     """
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    programs = Programs(service, settings)
+    tools = build_tools(programs) if settings.mcp else None
+    lifespan = tools.router.lifespan_context if tools else None
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.add_middleware(CORSMiddleware, allow_origins=[])  # else Gradio echoes any origin
     _add_probes(app, service)
-    add_programs(app, service, settings)
+    add_programs(app, programs)
+    if tools:
+        app.router.routes.extend(tools.routes)
     for language, path in PATHS.items():
         say = Text(language)
         gr.mount_gradio_app(

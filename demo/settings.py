@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +43,7 @@ class Settings:
             it is those of this machine, so that no stranger's page can ask in a visitor's name.
         proxies: Addresses whose X-Forwarded-For names the visitor.
         rate: Requests for work per minute and visitor; 0 for any number.
+        mcp: Language models may ask too, at /mcp.
     """
 
     host: str = "127.0.0.1"
@@ -53,6 +55,7 @@ class Settings:
     host_names: tuple[str, ...] = LOOPBACK_NAMES
     proxies: tuple[str, ...] = ()
     rate: int = 240
+    mcp: bool = False
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -77,7 +80,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         raise ConfigError(f"{unknown[0]} is not a setting; there are {known}")
     given = {name: environment.get(PREFIX + name, "").strip() for name in _READERS}
     host = given["HOST"] or Settings.host
-    values = {
+    values: dict[str, Any] = {
         "host_names": LOOPBACK_NAMES if is_loopback(host) else (),
         "trust_visitors": is_loopback(host),
     } | {name.lower(): _READERS[name](text) for name, text in given.items() if text}
@@ -130,11 +133,11 @@ def _probability(text: str) -> float:
     raise ConfigError(f"{PREFIX}UNSURE_BELOW must be a number from 0 to 1, not {text!r}")
 
 
-def _yes_or_no(text: str) -> bool:
+def _yes_or_no(name: str, text: str) -> bool:
     word = text.lower()
     if word in _YES | _NO:
         return word in _YES
-    raise ConfigError(f"{PREFIX}TRUST_VISITORS must be yes or no, not {text!r}")
+    raise ConfigError(f"{PREFIX}{name} must be yes or no, not {text!r}")
 
 
 def _list(text: str) -> tuple[str, ...]:
@@ -163,8 +166,9 @@ _READERS: Final[dict[str, Callable[[str], Any]]] = {
     "CARDS": _folder,
     "MODELS": _list,
     "UNSURE_BELOW": _probability,
-    "TRUST_VISITORS": _yes_or_no,
+    "TRUST_VISITORS": partial(_yes_or_no, "TRUST_VISITORS"),
     "HOST_NAMES": _host_names,
     "PROXIES": _proxies,
     "RATE": _rate,
+    "MCP": partial(_yes_or_no, "MCP"),
 }

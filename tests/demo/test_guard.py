@@ -70,6 +70,7 @@ def ask():
         "/healthz",
         "/metrics",
         "/classify",
+        "/mcp",
         "/assets/index.js",
         "/gradio_api/info",
         "/gradio_api/file=/tmp/uploads/a.jpg",
@@ -138,10 +139,11 @@ def test_another_sites_page_cannot_ask_for_work(ask, origin):
         (JOIN, "_MAX_JSON_BYTES"),
         ("/gradio_api/upload", "_MAX_UPLOAD_BYTES"),
         ("/classify", "MAX_BYTES"),
+        ("/mcp", "tools.MAX_REQUEST_BYTES"),
     ],
 )
 def test_a_body_over_the_limit_is_refused_announced_or_not(ask, path, limit, monkeypatch):
-    monkeypatch.setattr(guard, limit, 100)
+    monkeypatch.setattr(f"demo.guard.{limit}", 100)
     assert ask(path, "POST", HOME | {"content-length": "101"}) == 413
     assert ask(path, "POST", HOME | {"content-length": "many"}) == 413
     assert ask(path, "POST", chunks=(b"x" * 60, b"x" * 60)) == 413

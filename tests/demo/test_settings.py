@@ -57,6 +57,7 @@ def test_a_loopback_address_is_known(host):
         ("UNSURE_BELOW", "nan", "a number from 0 to 1, not 'nan'"),
         ("UNSURE_BELOW", "1.1", "a number from 0 to 1, not '1.1'"),
         ("TRUST_VISITORS", "maybe", "yes or no, not 'maybe'"),
+        ("MCP", "2", "yes or no, not '2'"),
         ("HOST_NAMES", "https://a.example", "host names without a port, not 'https://a.example'"),
         ("PROXIES", "10.0.0.1,proxy", "IP addresses, not 'proxy'"),
         ("RATE", "-1", "a whole number from 0 to 100,000, not '-1'"),
