@@ -6,6 +6,7 @@ Knows no PyTorch: a server that only runs an exported file need not load it.
 import importlib
 import importlib.metadata
 import importlib.util
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,6 +49,9 @@ def installed_version(name: str) -> str:
 def load_optional(name: str) -> Any:
     """Import a module of the `export` extra.
 
+    ONNX Runtime's own telemetry is off unless ORT_DISABLE_TELEMETRY is set to something else: it
+    would name this machine by a lasting id and send what is run here.
+
     Args:
         name: Such as "onnxruntime".
 
@@ -57,6 +61,7 @@ def load_optional(name: str) -> Any:
     Raises:
         ConfigError: If its package is not installed.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when onnxruntime is imported
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

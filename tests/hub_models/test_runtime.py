@@ -1,4 +1,7 @@
 import logging
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -281,3 +284,15 @@ def test_a_cache_that_cannot_be_written_is_named(
     told = r"file/onnx: cannot be written .* HUB_MODELS_CACHE may name another folder"
     with pytest.raises(CheckpointError, match=told):
         load_runtime(tiny_folder)
+
+
+def test_onnx_runtime_names_this_machine_to_nobody(
+    cache: Path, tiny_folder: Path, tmp_path: Path
+) -> None:
+    load_runtime(tiny_folder, engine="onnx")
+    environment = os.environ | {"HOME": str(tmp_path), "HUB_MODELS_CACHE": str(cache.parent)}
+    for name in ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME"):
+        environment.pop(name, None)
+    code = f"from hub_models import load_runtime; load_runtime({str(tiny_folder)!r}, engine='onnx')"
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    assert not list(tmp_path.rglob("deviceid"))  # made as soon as telemetry is on
