@@ -17,7 +17,7 @@ def recipe_arguments(parser: argparse.ArgumentParser) -> None:
     Args:
         parser: Gets the options; a key that is not typed is absent from the result.
     """
-    kinds = {bool: _boolean, tuple: _whole_numbers}
+    kinds = {bool: _boolean, tuple: whole_numbers}
     for field in fields(Recipe):
         kind = type(field.default)
         parser.add_argument(
@@ -53,7 +53,8 @@ def _boolean(text: str) -> bool:
     return text == "true"
 
 
-def _whole_numbers(text: str) -> list[int]:
+def whole_numbers(text: str) -> list[int]:
+    """Read an option's value such as "160,192"."""
     try:
         return [int(word) for word in text.split(",") if word]
     except ValueError as error:
