@@ -35,9 +35,10 @@ IMAGENET: Final = "imagenet:"  # before an architecture's name: torchvision's ow
 MAX_SIDE_PX: Final = 1024  # of a model's input: a forward pass at 4,096 px would take minutes
 MAPPED_CLASSES: Final = 5
 KEPT_CLASSES: Final = 20  # of a model's, so that what is remembered stays small
-TIMED_PASSES: Final = 9  # the latest, of which the median is shown
+TIMED_PASSES: Final = 5  # the latest, of which the median is shown
 TIMED_S: Final = 1.0  # of timing before the first picture: fewer passes where they take longer
-_exporting = threading.Lock()  # PyTorch's exporter keeps state for the whole process
+# PyTorch's exporter keeps state for the whole process; and nothing is timed beside an export.
+_exporting = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,7 @@ class Engine:
 
         with _exporting:
             session = Session(cached_export(self._folder), threads=self._lanes.threads)
-        self._runner = self._warm(_Runner("ONNX Runtime", session.run))
+            self._runner = self._warm(_Runner("ONNX Runtime", session.run))
 
     def _warm(self, runner: _Runner) -> _Runner:
         sizes = self.config.preprocess
