@@ -65,6 +65,9 @@ ATTACKS = {
         "test_loader.py::test_a_stranger_learns_nothing_about_folders"
     ),
     "a model that eats the machine": ("test_service.py::test_a_model_for_huge_pictures_is_refused"),
+    "talk a language model into naming a path": (
+        "test_tools.py::test_paths_addresses_and_other_files_are_one_sentence"
+    ),
     "many models at once": "test_loader.py::test_only_a_few_models_are_fetched_at_a_time",
 }
 
