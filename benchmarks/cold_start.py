@@ -1,12 +1,12 @@
 """From the start of a process to its first answer: ours and each peer, as their users write it.
 
-    python -m benchmarks.cold_start [--architecture resnet18] [--rounds 7] [--results FILE]
+    python -m benchmarks.cold_start [--architecture resnet18] [--rounds 3] [--results FILE]
 
 A process imports a library, loads a local folder, and classifies one JPEG. `start to answer` is
 measured from outside, `import` and `load` inside; memory is the most it ever had resident. Ours is
 `load_runtime`, whose ONNX export was made by an earlier process on the machine, as after a first
 start; fastai reads what `Learner.export` wrote. All answers are compared before a ratio is printed.
-The ways take turns. Five minutes.
+The ways take turns. Four minutes.
 """
 
 import argparse
@@ -91,20 +91,18 @@ WAYS = {
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print the rows."""
     found = parser(__doc__)
-    found.add_argument("--architecture", action="append", help="(resnet18, mobilenetv2_100)")
-    found.add_argument("--rounds", type=int, default=7)
+    found.add_argument("--rounds", type=int, default=3)
     found.add_argument("--threads", type=int, default=2)
-    found.add_argument("--write", help=argparse.SUPPRESS)
     options = found.parse_args(arguments)
-    if options.write:
-        _write(*json.loads(options.write))
+    if options.row:
+        _write(*options.row)
         return
     results = Results(options.results)
     rows: list[Row] = []
-    for architecture in options.architecture or ("resnet18", "mobilenetv2_100"):
-        key = {"family": "cold_start", "architecture": architecture, "rounds": options.rounds}
-        told = (architecture, options.rounds, options.threads)
-        runs = results.once(key, lambda told=told: measure(*told))
+    for architecture in options.architecture:
+        told = {"architecture": architecture, "rounds": options.rounds, "threads": options.threads}
+        key = told | {"family": "cold_start"}
+        runs = results.once(key, lambda told=told: measure(**told))
         rows += compare(architecture, runs, _floor_s(results, architecture, options))
     finish(results, "cold_start", rows)
 
@@ -115,7 +113,7 @@ def measure(architecture: str, rounds: int, threads: int) -> dict[str, list[dict
     with tempfile.TemporaryDirectory() as parent:
         folder, photograph = Path(parent, "model"), Path(parent, "photograph.jpg")
         order = json.dumps([architecture, str(folder), str(photograph)])
-        watch([sys.executable, "-m", __spec__.name, "--write", order], threads=threads)
+        watch([sys.executable, "-m", __spec__.name, "--row", order], threads=threads)
         for number in range(rounds + 1):
             for way, text in WAYS.items():
                 command = [sys.executable, "-c", _CHILD.format(**text), str(folder)]

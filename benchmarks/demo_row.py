@@ -1,8 +1,8 @@
 """The demo's requests per second and p95 beside a plain Gradio interface, as rows of the table.
 
-    python -m benchmarks.demo_row [--seconds 60] [--clients 1 8 32] [--results FILE]
+    python -m benchmarks.demo_row [--seconds 20] [--clients 1 8 32] [--results FILE]
 
-`benchmarks.demo_load` does the asking; this only compares. Ten minutes.
+`benchmarks.demo_load` does the asking; this only compares. Five minutes.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ GOAL = 2.0
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print the rows."""
     found = parser(__doc__)
-    found.add_argument("--seconds", type=float, default=60.0, help="of each server")
+    found.add_argument("--seconds", type=float, default=20.0, help="of each server")
     found.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32])
     options = found.parse_args(arguments)
     results = Results(options.results)

@@ -9,7 +9,7 @@ from PIL import Image
 def draw_class_folders(
     folder: Path, images: int, *, classes: int = 2, size: tuple[int, int] = (500, 375)
 ) -> Path:
-    """Write pictures with the detail, and so the file size, of photographs.
+    """Write pictures with the detail, and so the file size, of photographs, a tint per class.
 
     Args:
         folder: Gets one folder per class.
@@ -20,7 +20,6 @@ def draw_class_folders(
     Returns:
         The folder.
     """
-    width, height = size
     for index in range(images):
         levels = np.random.default_rng(index)
         layers = [
@@ -30,7 +29,9 @@ def draw_class_folders(
         picture = layers[0].resize(size, Image.Resampling.BICUBIC)
         for layer, share in zip(layers[1:], (0.3, 0.15), strict=True):
             picture = Image.blend(picture, layer.resize(size, Image.Resampling.BICUBIC), share)
+        tint = Image.new("HSV", size, (256 * (index % classes) // classes, 255, 160))
+        picture = Image.blend(picture, tint.convert("RGB"), 0.3)
         place = folder / f"class-{index % classes}"
         place.mkdir(parents=True, exist_ok=True)
-        picture.resize((width, height)).save(place / f"{index:06}.jpg", quality=90)
+        picture.save(place / f"{index:06}.jpg", quality=90)
     return folder

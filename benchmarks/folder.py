@@ -1,9 +1,9 @@
 """A folder of JPEGs to probabilities: ours against peers' batched scripts; and our memory.
 
-    python -m benchmarks.folder [--data FOLDER] [--images 2000] [--threads N ...] [--results FILE]
+    python -m benchmarks.folder [--data FOLDER] [--images 480] [--threads N ...] [--results FILE]
     python -m benchmarks.folder --memory [--data FOLDER]
 
-Some minutes per model and number of cores. The folder is cut into slices, and for each slice all
+Six minutes; `--images 2000 --threads 1 2` an hour. The folder is cut into slices, and for each all
 ways take their turn, so that a machine that slows down slows all of them; before that their answers
 are compared. Peers read with a DataLoader of so many worker processes (none, and one per core).
 "limit" is what the cores could do if each did nothing but decode, preprocess and run the network.
@@ -21,10 +21,10 @@ from typing import Any
 
 from benchmarks.apart import run_apart
 from benchmarks.limit import Rates, rates
-from benchmarks.one_picture import ARCHITECTURES
-from benchmarks.results import Results, finish
-from benchmarks.row import Kind, Row, against
+from benchmarks.results import Results, finish, parser
+from benchmarks.row import Kind, Row, against, cores
 from hub_models.bulk import PASS
+from hub_models.timing import usable_cores
 
 SLICES = 4
 DIFFERENT = 400  # pictures; the others are hard links to them
@@ -42,16 +42,12 @@ sys.exit(code)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print one table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, help="pictures or parquet files (drawn pictures)")
-    parser.add_argument("--architecture", action="append", help="(resnet18, mobilenetv2_100)")
-    parser.add_argument("--images", type=int, default=2000)
-    parser.add_argument("--threads", type=int, action="append", help="(1 and 2)")
-    parser.add_argument("--workers", type=int, action="append", help="(none, and one per core)")
-    parser.add_argument("--memory", action="store_true", help="of 1,000 and 10,000 pictures")
-    parser.add_argument("--results", type=Path, help="JSON file; what stands there is not redone")
-    parser.add_argument("--row", type=json.loads, help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
+    found = parser(__doc__)
+    found.add_argument("--images", type=int, default=480)
+    found.add_argument("--threads", type=int, nargs="+", default=[usable_cores()])
+    found.add_argument("--workers", type=int, nargs="+", help="(none, and one per core)")
+    found.add_argument("--memory", action="store_true", help="of 1,000 and 10,000 pictures")
+    options = found.parse_args(arguments)
     if options.row:
         print(json.dumps(measure(options.row)))
         return
@@ -61,18 +57,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     results = Results(options.results)
     rows: list[Row] = []
     print("| model | cores | way | images/s | ours : it |\n|---|---|---|---|---|")
-    for architecture in options.architecture or ARCHITECTURES:
-        for threads in options.threads or (1, 2):
+    for architecture in options.architecture:
+        for threads in options.threads:
             order = {"architecture": architecture, "threads": threads, "images": options.images}
             order |= {"data": str(options.data or ""), "workers": options.workers or [0, threads]}
-            key = order | {"family": "folder", "data": Path(order["data"]).name}
-            found = results.once(key, lambda order=order: run_apart(__spec__.name, order))
-            for way, rate in found["rates"].items():
-                ratio = found["rates"]["ours"] / rate
+            key = order | {"family": "folder"}
+            made = results.once(key, lambda order=order: run_apart(__spec__.name, order))
+            for way, rate in made["rates"].items():
+                ratio = made["rates"]["ours"] / rate
                 cells = f"{architecture} | {threads} | {way} | {rate:.1f} | {ratio:.2f}"
                 print(f"| {cells} |", flush=True)
             machine = rates(results, threads, options.data)
-            rows.append(compare(f"{architecture}, {threads} cores", found, machine))
+            title = f"{options.images} pictures, {architecture}, {cores(threads)}"
+            rows.append(compare(title, made, machine))
     finish(results, "folder", rows)
 
 
@@ -121,7 +118,6 @@ def ways(folder: Path, workers: list[int], some: list[Path]) -> dict[str, Callab
     from benchmarks import peers
     from hub_models import load_runtime
     from hub_models.bulk import Scorer, score
-    from hub_models.timing import usable_cores
 
     scorer = Scorer("ours", load_runtime(folder, threads=1))
     server = load_runtime(folder)
@@ -180,12 +176,12 @@ def print_memory(options: argparse.Namespace) -> None:
 
     photographs = read_photographs(options.data, DIFFERENT)
     print("| model | pictures | peak MB | : of the fewest |\n|---|---|---|---|")
-    for architecture in options.architecture or ARCHITECTURES:
+    for architecture in options.architecture:
         with tempfile.TemporaryDirectory() as parent:
             save(architecture, Path(parent, "model"), preprocess=PreprocessConfig())
             export_onnx(Path(parent, "model"), Path(parent, "model.onnx"))
             first = 0
-            for count in (options.images // 2, options.images * 5):
+            for count in (1000, 10_000):
                 folder = Path(parent, f"{count}")
                 link_photographs(photographs, folder, count)
                 command = ["classify", str(folder), "--model", f"{parent}/model.onnx"]

@@ -64,7 +64,7 @@ def rates(results: Results, threads: int, data: Path | None) -> Rates:
         data: Pictures to decode; drawn ones if None.
     """
     order = {"threads": threads, "data": str(data or "")}
-    key = {"family": "limit", "threads": threads, "data": data.name if data else ""}
+    key = {"family": "limit", "threads": threads, "data": str(data or "")}
     return Rates(**results.once(key, lambda: run_apart("benchmarks.limit", order)), threads=threads)
 
 

@@ -1,13 +1,12 @@
 """One picture from JPEG bytes to probabilities: ours against peers, and against its own parts.
 
-    python -m benchmarks.one_picture [--data FOLDER] [--seconds 30] [--results FILE]
+    python -m benchmarks.one_picture [--data FOLDER] [--seconds 25] [--results FILE]
 
 About two minutes. For each model and number of cores a process takes turns among all ways, once it
 has seen that their answers are equal. "parts" is the sum of the medians of decoding, preprocessing
 and a bare `session.run`, timed in the same turns: what no code of ours around them could undercut.
 """
 
-import argparse
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -18,10 +17,9 @@ from typing import Any
 
 from benchmarks.apart import run_apart
 from benchmarks.limit import Rates, rates
-from benchmarks.results import Results, finish
-from benchmarks.row import Kind, Row, against
+from benchmarks.results import Results, finish, parser
+from benchmarks.row import Kind, Row, against, cores
 
-ARCHITECTURES = ("resnet18", "mobilenetv2_100")
 CHECKED = 8  # pictures
 GOAL = 1.9
 NO_PEERS = ("ours", "decode", "preprocess", "session.run", "parts")
@@ -29,32 +27,28 @@ NO_PEERS = ("ours", "decode", "preprocess", "session.run", "parts")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print one table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, help="pictures or parquet files (drawn pictures)")
-    parser.add_argument("--architecture", action="append", help="(resnet18, mobilenetv2_100)")
-    parser.add_argument("--threads", type=int, action="append", help="(1 and 2)")
-    parser.add_argument("--seconds", type=float, default=30.0, help="of each table part")
-    parser.add_argument("--results", type=Path, help="JSON file; what stands there is not redone")
-    parser.add_argument("--row", type=json.loads, help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
+    found = parser(__doc__)
+    found.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    found.add_argument("--seconds", type=float, default=25.0, help="of each table part")
+    options = found.parse_args(arguments)
     if options.row:
         print(json.dumps(measure(options.row)))
         return
     results = Results(options.results)
     rows: list[Row] = []
     print("| model | cores | way | ms, p50 | p95 | : ours |\n|---|---|---|---|---|---|")
-    for architecture in options.architecture or ARCHITECTURES:
-        for threads in options.threads or (1, 2):
+    for architecture in options.architecture:
+        for threads in options.threads:
             order = {"architecture": architecture, "threads": threads}
             order |= {"seconds": options.seconds, "data": str(options.data or "")}
-            key = order | {"family": "one_picture", "data": Path(order["data"]).name}
-            found = results.once(key, lambda order=order: run_apart(__spec__.name, order))
-            for way, (p50, p95) in found["ms"].items():
-                ratio = p50 / found["ms"]["ours"][0]
+            key = order | {"family": "one_picture"}
+            made = results.once(key, lambda order=order: run_apart(__spec__.name, order))
+            for way, (p50, p95) in made["ms"].items():
+                ratio = p50 / made["ms"]["ours"][0]
                 cells = f"{architecture} | {threads} | {way} | {p50:.1f} | {p95:.1f} | {ratio:.2f}"
                 print(f"| {cells} |", flush=True)
             machine = rates(results, threads, options.data)
-            rows += compare(f"{architecture}, {threads} cores", found, machine)
+            rows += compare(f"{architecture}, {cores(threads)}", made, machine)
     finish(results, "one_picture", rows)
 
 

@@ -3,7 +3,7 @@
 import io
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from PIL import Image
 from benchmarks.drawn import draw_class_folders
 from hub_models.drawn import draw
 from hub_models.picture_walk import plan_walk
-from training.data import load_data
+from training.data import Data, load_data
 
 
 def read_photographs(data: Path | None, count: int) -> list[bytes]:
@@ -68,33 +68,32 @@ def write_split(data: Path | None, folder: Path, counts: Sequence[int]) -> None:
 
     Args:
         data: What `training.load_data` reads; its splits are taken together. Drawn ones if None.
-        folder: Gets `train` and `validation`; nothing is done if it is there.
+        folder: Gets `train` and `validation`.
         counts: Pictures of each class.
 
     Raises:
         SystemExit: If a class has fewer.
     """
-    if folder.is_dir():
-        return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as staging:
-        source = data or draw_class_folders(Path(staging, "drawn"), 2 * max(counts))
-        found = load_data(str(source))
+    with tempfile.TemporaryDirectory() as drawn:
+        found = load_data(str(data or draw_class_folders(Path(drawn), 2 * max(counts))))
         written = [0] * len(counts)
-        for split in found.splits.values():
-            for target, row in zip(split["target"][:], split.select_columns("image"), strict=True):
-                number = written[target]
-                content = row["image"]["bytes"] or Path(row["image"]["path"]).read_bytes()
-                if number < counts[target] and _is_plain(content):
-                    part = "validation" if number % 5 == 4 else "train"
-                    name = f"{found.label_names[target]}/{number:05}.jpg"
-                    path = Path(staging, "split", part, name)
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(content)
-                    written[target] += 1
-        if tuple(written) != tuple(counts):
-            raise SystemExit(f"{data}: has {written} pictures of the classes, not {list(counts)}")
-        Path(staging, "split").rename(folder)
+        for target, content in _rows(found):
+            number = written[target]
+            if number < counts[target] and _is_plain(content):
+                part = "validation" if number % 5 == 4 else "train"
+                path = Path(folder, part, found.label_names[target], f"{number:05}.jpg")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+                written[target] += 1
+                if written == list(counts):
+                    return
+    raise SystemExit(f"{data}: has {written} pictures of the classes, not {list(counts)}")
+
+
+def _rows(data: Data) -> Iterator[tuple[int, bytes]]:
+    for split in data.splits.values():
+        for target, row in zip(split["target"][:], split.select_columns("image"), strict=True):
+            yield target, row["image"]["bytes"] or Path(row["image"]["path"]).read_bytes()
 
 
 def _encode(seed: int) -> bytes:

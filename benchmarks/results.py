@@ -1,6 +1,7 @@
 """What was measured, in one JSON file, so that a run that was stopped goes on where it was."""
 
 import argparse
+import hashlib
 import importlib.metadata
 import json
 import statistics
@@ -8,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,11 +18,14 @@ from hub_models.atomic import staged
 from hub_models.timing import describe_machine
 from training.run_folder import commit
 
+ARCHITECTURES: Final = ("resnet18", "mobilenetv2_100")
+_ROOT: Final = Path(__file__).resolve().parent.parent
+_CODE: Final = ("benchmarks", "demo", "hub_models", "training")
 _PEERS: Final = ("accelerate", "fastai", "gradio", "timm", "torchvision", "transformers")
 
 
 class Results:
-    """The file; without a path nothing is kept.
+    """The file; without a path nothing is kept. What other code measured counts as not measured.
 
     Args:
         path: Made at the first measurement.
@@ -47,13 +52,14 @@ class Results:
     @property
     def commits(self) -> list[str]:
         """Of this repository, at which something was measured."""
-        return sorted({entry["commit"] for entry in self._content["measured"].values()})
+        measured = self._content["measured"].values()
+        return sorted({entry["commit"] for entry in measured if entry.get("code") == digest_code()})
 
     def once(self, key: dict[str, Any], measure: Callable[[], Any]) -> Any:
         """Measure, unless that was done before.
 
         Args:
-            key: Everything that decides the measurement, as plain values.
+            key: Everything but the code that decides the measurement, as plain values.
             measure: Gives a plain JSON value.
 
         Returns:
@@ -61,25 +67,36 @@ class Results:
         """
         name = json.dumps(key, sort_keys=True, default=str)
         measured = self._content["measured"]
-        if name not in measured:
+        if name not in measured or measured[name].get("code") != digest_code():
             value = json.loads(json.dumps(measure()))
-            measured[name] = {"value": value, "at": time.strftime("%F %T"), "commit": commit()}
+            made = {"at": time.strftime("%F %T"), "commit": commit(), "code": digest_code()}
+            measured[name] = {"value": value, **made}
             self._write()
         return measured[name]["value"]
 
     def put_rows(self, family: str, rows: Sequence[Row]) -> None:
         """Keep the rows of a family, in the place of those it had."""
-        self._content["rows"][family] = [asdict(row) for row in rows]
+        self._content["rows"][family] = [asdict(row) | {"code": digest_code()} for row in rows]
         self._write()
 
     def rows(self, family: str) -> list[Row]:
-        """Give the rows of a family."""
-        return [Row(**fields) for fields in self._content["rows"].get(family, [])]
+        """Give the rows of a family, if this code measured them."""
+        rows = [dict(fields) for fields in self._content["rows"].get(family, [])]
+        return [Row(**fields) for fields in rows if fields.pop("code", "") == digest_code()]
 
     def _write(self) -> None:
         if self.path is not None:
             with staged(self.path) as staging:
                 staging.write_text(json.dumps(self._content, indent=1, ensure_ascii=False))
+
+
+@cache
+def digest_code() -> str:
+    """Give the sha256 of this repository's Python files but its tests."""
+    digest = hashlib.sha256()
+    for path in sorted(path for name in _CODE for path in Path(_ROOT, name).rglob("*.py")):
+        digest.update(f"{path.relative_to(_ROOT)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _machine() -> dict[str, Any]:
@@ -97,6 +114,8 @@ def parser(description: str) -> argparse.ArgumentParser:
     )
     found.add_argument("--data", type=Path, help="pictures or parquet files (drawn pictures)")
     found.add_argument("--results", type=Path, help="JSON file; what stands there is not redone")
+    found.add_argument("--architecture", nargs="+", default=ARCHITECTURES, metavar="NAME")
+    found.add_argument("--row", type=json.loads, help=argparse.SUPPRESS)  # measure it, print JSON
     return found
 
 

@@ -92,6 +92,11 @@ def at_most(name: str, value: float, most: float, *, note: str = "") -> Row:
     return Row(name, f"{value:.1%}", goal=f"at most {most:.0%}", reached=value <= most, note=note)
 
 
+def cores(count: int) -> str:
+    """Say a number of cores."""
+    return f"{count} core" if count == 1 else f"{count} cores"
+
+
 def render(rows: Iterable[Row]) -> str:
     """Write rows as a Markdown table, the notes below it."""
     lines = [

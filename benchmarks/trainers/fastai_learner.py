@@ -7,7 +7,6 @@ import torch
 from fastai.vision.all import (
     BnFreeze,
     Callback,
-    CancelFitException,
     accuracy,
     vision_learner,
 )
@@ -19,26 +18,30 @@ from benchmarks.twin import torchvision_twin
 
 
 class Noted(Callback):
-    """Notes the steps; ends the run where it is cut short."""
+    """Notes steps and epochs."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
 
     def after_batch(self) -> None:
         """Called by fastai after every batch."""
-        if self.training and self.clock.step():
-            raise CancelFitException
+        if self.training:
+            self.clock.step()
+
+    def after_epoch(self) -> None:
+        """Called by fastai after every validation."""
+        self.clock.epoch()
 
 
-def train(order: Order, clock: Clock) -> float | None:
+def train(order: Order, clock: Clock) -> float:
     """Train torchvision's model of the same weights.
 
     Args:
         order: What to train on what.
-        clock: Notes the steps.
+        clock: Notes steps and epochs.
 
     Returns:
-        Validation accuracy after the last epoch; None if cut short.
+        Validation accuracy after the last epoch.
     """
     torch.manual_seed(0)
     model, config = torchvision_twin(Path(order.start))
@@ -59,8 +62,6 @@ def train(order: Order, clock: Clock) -> float | None:
     with learner.no_bar(), learner.no_logging(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         learner.fit_one_cycle(order.epochs, order.learning_rate)
-    if order.steps:
-        return None
     learner.save("last")
     return float(learner.recorder.values[-1][-1])
 

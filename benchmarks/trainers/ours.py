@@ -3,37 +3,43 @@
 import json
 from pathlib import Path
 from typing import Any
-
-from accelerate import Accelerator, DataLoaderConfiguration
-from accelerate.utils import set_seed
+from unittest.mock import patch
 
 from benchmarks.trainers.order import Clock, Order
-from hub_models import ImageClassifier
-from training.config import read_recipe
-from training.data import load_data
 from training.finetune import main as finetune
-from training.loop import set_up
+from training.loop import AfterStep, Training
 from training.state import Progress
 
 
-def train(order: Order, clock: Clock) -> float | None:
-    """Train as our users do; a run that is cut short has the same loop without the files.
+def train(order: Order, clock: Clock) -> float:
+    """Train as our users do.
 
     Args:
         order: What to train on what.
-        clock: Notes the steps of a run that is cut short.
+        clock: Notes steps and epochs.
 
     Returns:
-        Validation accuracy of the best epoch; None if cut short.
+        Validation accuracy after the last epoch.
     """
-    if order.steps:
-        _train_some_steps(order, clock)
-        return None
+    train_epoch = Training.train_epoch
+
+    def noted(self: Training, progress: Progress, after_step: AfterStep) -> bool:
+        def after(progress: Progress) -> bool:
+            clock.step()
+            return after_step(progress)
+
+        if clock.ends_s:  # the epoch before, with all that was saved after it
+            clock.epoch()
+        return train_epoch(self, progress, after)
+
     words = [word for key, value in _keys(order).items() for word in (f"--{key}", _typed(value))]
-    if finetune(words):
-        raise SystemExit("ours: the run failed")
-    lines = Path(order.out, "metrics.jsonl").read_text().splitlines()
-    return max(json.loads(line)["validation_accuracy"] for line in lines)
+    with patch.object(Training, "train_epoch", noted):
+        if finetune(words):
+            raise SystemExit("ours: the run failed")
+    clock.epoch()
+    last = Path(order.out, "metrics.jsonl").read_text().splitlines()[-1]
+    accuracy: float = json.loads(last)["validation_accuracy"]
+    return accuracy
 
 
 def _keys(order: Order) -> dict[str, Any]:
@@ -50,18 +56,3 @@ def _keys(order: Order) -> dict[str, Any]:
 
 def _typed(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _train_some_steps(order: Order, clock: Clock) -> None:
-    recipe = read_recipe(None, _keys(order))
-    accelerator = Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
-    set_seed(recipe.seed)
-    data = load_data(order.data)
-    model = ImageClassifier.create(order.architecture, data.label_names, weights=order.start)
-    model.freeze(recipe.freeze)
-    training = set_up(accelerator, recipe, data, model)
-    progress = Progress()
-    while training.train_epoch(progress, lambda _: clock.step()):
-        if clock.limit <= len(clock.ends_s):
-            break
-        progress.epoch, progress.step = progress.epoch + 1, 0

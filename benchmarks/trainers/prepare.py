@@ -2,16 +2,17 @@
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks.apart import watch
-from benchmarks.interop import lived_in
 from benchmarks.photographs import write_split
 from benchmarks.results import Results
 from benchmarks.trainers.order import Order
@@ -19,61 +20,68 @@ from hub_models import ImageClassifier, PreprocessConfig
 from hub_models.atomic import hash_file
 from hub_models.timing import usable_cores
 
-ARCHITECTURES = ("resnet18", "mobilenetv2_100")
+_CARDS = Path(__file__).resolve().parents[2] / "model_cards"
 
 
-def training_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the rows about training take."""
-    parser.add_argument("--architecture", action="append", help="(resnet18, mobilenetv2_100)")
-    parser.add_argument("--images", type=int, default=3575, help="half of each class")
+def training_arguments(parser: argparse.ArgumentParser, *, trained: int, tested: int) -> None:
+    """Add what the rows about training take.
+
+    Args:
+        parser: Of the row.
+        trained: Pictures that a measured epoch trains on.
+        tested: And is validated on.
+    """
+    parser.add_argument("--images", type=int, default=3575, help="half of each class, 8:2")
+    parser.add_argument("--trained", type=int, default=trained, help="of them, to measure with")
+    parser.add_argument("--tested", type=int, default=tested, help="and in validation")
+    parser.add_argument("--whole", action="store_true", help="measure with all, in all epochs")
     parser.add_argument("--side", type=int, default=224, help="px")
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=3, help="the median counts")
+    parser.add_argument("--rounds", type=int, default=1, help="the median counts")
     parser.add_argument(
         "--weights",
         action="append",
         default=[],
         metavar="ARCHITECTURE=FOLDER",
-        help="where all start (random numbers)",
+        help="where all start (the model of model_cards/)",
     )
-    parser.add_argument("--work", type=Path, default=Path("runs/bench"), help="pictures, weights")
 
 
-def first_orders(options: argparse.Namespace) -> list[Order]:
-    """Prepare pictures and weights.
+def prepare(options: argparse.Namespace, work: Path) -> list[tuple[Order, Order]]:
+    """Write pictures and weights.
 
     Args:
         options: What was typed.
+        work: Empty folder for them.
 
     Returns:
-        One order per architecture, ours; `out` is empty.
+        Two orders per architecture, ours: all pictures, and those that are measured with. `out` is
+        empty.
+
+    Raises:
+        SystemExit: If pictures are too few, or weights are missing.
     """
-    given = dict(pair.split("=", 1) for pair in options.weights)
-    source = options.data.name if options.data else "drawn"
     first = 1789 if options.images == 3575 else (options.images + 1) // 2  # 1,786 dogs then
-    pictures = options.work / f"{source}-{options.images}"
-    write_split(options.data, pictures, (first, options.images - first))
-    labels = sorted(path.name for path in Path(pictures, "train").iterdir())
-    orders = []
-    for architecture in options.architecture or ARCHITECTURES:
-        start = options.work / f"{architecture}-{options.side}-{architecture in given}"
-        if not start.is_dir():
-            _save_start(architecture, labels, given.get(architecture), start, options.side)
+    write_split(options.data, work / "all", (first, options.images - first))
+    wanted = {} if options.whole else {"train": options.trained, "validation": options.tested}
+    counts = {part: _link_some(work, part, wanted.get(part)) for part in ("train", "validation")}
+    if counts["train"][1] < 2 * options.batch:
+        raise SystemExit(f"--trained {counts['train'][1]}: two batches of {options.batch} or more")
+    given = dict(pair.split("=", 1) for pair in options.weights)
+    pairs = []
+    for architecture in options.architecture:
+        start = work / architecture
+        _save_start(architecture, given.get(architecture), start, options.side)
         cores = usable_cores()
-        orders.append(
-            Order(
-                "ours",
-                str(pictures),
-                str(start),
-                "",
-                architecture,
-                batch=options.batch,
-                side=options.side,
-                workers=cores,
-                threads=cores,
-            )
-        )
-    return orders
+        whole, short = (
+            Order("ours", str(work / name), str(start), "", architecture,
+                  source=str(options.data or "drawn"), trained=counts["train"][number],
+                  tested=counts["validation"][number], batch=options.batch, side=options.side,
+                  workers=cores, threads=cores)
+            for number, name in enumerate(("all", "some"))
+        )  # fmt: skip
+        pairs.append((whole, short))
+    return pairs
 
 
 def run(results: Results, order: Order, number: int) -> dict[str, Any]:
@@ -98,20 +106,35 @@ def run(results: Results, order: Order, number: int) -> dict[str, Any]:
         return said
 
     weights = hash_file(Path(order.start, "model.safetensors"))
-    key = asdict(order) | {"data": Path(order.data).name, "start": weights, "round": number}
+    key = asdict(order) | {"data": "", "start": weights, "round": number}
     found: dict[str, Any] = results.once(key, measure)
     return found
 
 
-def _save_start(
-    architecture: str, labels: list[str], weights: str | None, folder: Path, side: int
-) -> None:
+def _link_some(work: Path, part: str, wanted: int | None) -> tuple[int, int]:
+    """Link the first pictures of each class; give how many there are, and were linked."""
+    labels = sorted(path for path in (work / "all" / part).iterdir())
+    found = linked = 0
+    for label in labels:
+        target = work / "some" / part / label.name
+        target.mkdir(parents=True)
+        paths = sorted(label.iterdir())
+        found += len(paths)
+        for path in islice(paths, None if wanted is None else wanted // len(labels)):
+            os.link(path, target / path.name)
+            linked += 1
+    return found, linked
+
+
+def _save_start(architecture: str, weights: str | None, folder: Path, side: int) -> None:
     """Save a backbone with a new head, small and the same for everyone."""
+    source = Path(weights or _CARDS / f"{architecture.replace('_', '-')}-cats-vs-dogs")
+    if not source.is_dir():
+        raise SystemExit(f"{source}: no such folder; --weights {architecture}=FOLDER")
+    labels = sorted(path.name for path in (folder.parent / "all" / "train").iterdir())
     torch.manual_seed(0)
     rule = PreprocessConfig(resize=int(side / 0.875), crop=side)
-    model = ImageClassifier.create(architecture, labels, weights=weights, preprocess=rule)
-    if weights is None:
-        lived_in(model)  # else its features fade, and nobody learns anything
+    model = ImageClassifier.create(architecture, labels, weights=str(source), preprocess=rule)
     torch.nn.init.normal_(model.head.weight, std=0.01)
     torch.nn.init.zeros_(model.head.bias)
     model.save_pretrained(folder)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,12 @@ from benchmarks import __main__ as suite
 from benchmarks import cold_start, demo_row, full_peers, growth, head_peers, one_picture
 from benchmarks.apart import watch
 from benchmarks.limit import Rates
-from benchmarks.results import Results
+from benchmarks.results import Results, digest_code
 from benchmarks.row import Kind, against, at_most, render
-from benchmarks.trainers.order import Clock, Order
+from benchmarks.trainers.order import Clock, Order, projected_s
 
-ORDER = Order("ours", "data", "start", "out", "resnet18")
+ORDER = Order("ours", "data", "start", "out", "resnet18", trained=2860, tested=715)
+STEADY = {"epoch_s": 2.0, "step_s": 0.5, "tests_s": 1.0}
 MACHINE = Rates(macs_per_second=1e9, bytes_per_second=1e9, decode_s=0.01, threads=2)
 
 
@@ -43,23 +45,29 @@ def test_a_share_is_held_against_the_most_it_may_be():
 
 def test_a_peer_of_another_accuracy_is_left_out_by_name():
     runs = {
-        "ours": [{"seconds": 10.0, "peak_bytes": 2e9, "accuracy": 0.98}],
-        "timm": [{"seconds": 90.0, "peak_bytes": 1e9, "accuracy": 0.975}],
-        "fastai": [{"seconds": 20.0, "peak_bytes": 1e9, "accuracy": 0.90}],
+        "ours": [{"seconds": 8.0, "peak_bytes": 2e9, "accuracy": 0.98, **STEADY}],
+        "timm": [{"seconds": 74.0, "peak_bytes": 1e9, "accuracy": 0.975, **STEADY}],
+        "fastai": [{"seconds": 20.0, "peak_bytes": 1e9, "accuracy": 0.90, **STEADY}],
     }
-    time, memory = head_peers.compare(ORDER, runs, floor_s=5.0)
+    ours = [{"seconds": 10.0, "peak_bytes": 2e9}]
+    short = replace(ORDER, epochs=2)
+    time, memory = head_peers.compare((ORDER, short), runs, ours, floor_s=5.0)
+    assert "10 epochs, peers from 2 of 2860: time" in time.name
     assert (time.ratio, time.reached, time.limit) == (9.0, True, 2.0)
     assert "left out, over half a point apart: fastai" in time.note
     assert (memory.ratio, memory.reached) == (0.5, False)
 
 
 def test_full_training_compares_rate_first_epoch_and_memory():
-    cost = {"peak_bytes": 1e9, "accuracy": 0.9}
+    order = replace(ORDER, epochs=1, batch=26)
+    cost = {**STEADY, "peak_bytes": 1e9, "accuracy": 0.9}
     runs = {
-        "ours": [{"rate": 13.0, "seconds": 10.0, **cost}] * 3,
-        "timm": [{"rate": r, "seconds": 12.0, **cost} for r in (9.0, 10.0, 99.0)],
+        "ours": [cost | {"step_s": 2.0, "seconds": 10.0}] * 3,
+        "timm": [cost | {"step_s": s, "seconds": 12.0} for s in (0.3, 2.6, 2.9)],
+        "lazy": [cost | {"step_s": 0.1, "seconds": 1.0, "accuracy": 0.5}],
     }
-    rate, epoch, memory = full_peers.compare(ORDER, runs, 26.0, 5.0)
+    rate, epoch, memory = full_peers.compare((order, order), runs, 26.0, 5.0)
+    assert "left out, over five points apart: lazy" in rate.note
     assert (rate.ratio, rate.limit) == (1.3, 2.0)
     assert (epoch.ratio, epoch.limit, epoch.reached) == (1.2, 2.0, False)
     assert memory.ratio == 1.0
@@ -118,10 +126,27 @@ def test_growth_that_is_not_linear_or_not_flat_is_said():
     assert [row.reached for row in growth.judge("x", (100, 400, 1600), worse)] == [False, False]
 
 
-def test_the_steady_rate_leaves_out_the_first_quarter():
-    clock = Clock(8)
-    clock.ends_s = [10.0, 20.0, 21.0, 22.0, 23.0, 24.0, 25.0, 26.0]
-    assert clock.images_per_second(batch=4) == 4.0
+def test_a_steady_step_is_one_after_the_first_quarter(monkeypatch):
+    times = iter([0.0, 10.0, 20.0, 21.0, 22.0, 23.0, 24.0, 25.0, 26.0, 30.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(times))
+    clock = Clock()
+    for _ in range(8):
+        clock.step()
+    clock.epoch()
+    assert clock.last_epoch == {"epoch_s": 30.0, "step_s": 1.0, "tests_s": 4.0}
+
+
+def test_a_whole_run_is_computed_from_a_short_one():
+    whole = replace(ORDER, trained=320, tested=80, epochs=10)
+    short = replace(whole, trained=64, tested=40, epochs=2)
+    start_s, step_s, test_s = 7.0, 0.5, 0.025
+
+    def seconds(order: Order) -> float:
+        return start_s + order.epochs * (order.trained / 32 * step_s + order.tested * test_s)
+
+    run = {"seconds": seconds(short), "epoch_s": 2.0, "step_s": 0.5, "tests_s": 1.0}
+    assert projected_s(run, short, whole) == pytest.approx(seconds(whole))
+    assert projected_s(run, short, short) == run["seconds"]
 
 
 def test_what_was_measured_is_not_measured_again(tmp_path: Path):
@@ -132,6 +157,18 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path):
         assert value == 7
     results.once({"way": "ours", "round": 1}, lambda: calls.append(1))
     assert len(calls) == 2
+
+
+def test_what_other_code_measured_is_measured_anew_and_not_shown(tmp_path: Path):
+    results = Results(tmp_path / "results.json")
+    results.once({"way": "ours"}, lambda: 7)
+    results.put_rows("folder", [at_most("x", 0.1, 0.2)])
+    content = (tmp_path / "results.json").read_text()
+    (tmp_path / "results.json").write_text(content.replace(digest_code(), "0" * 64))
+    older = Results(tmp_path / "results.json")
+    assert (older.rows("folder"), older.commits) == ([], [])
+    assert older.once({"way": "ours"}, lambda: 8) == 8
+    assert older.once({"way": "ours"}, lambda: 9) == 8
 
 
 def test_results_of_another_machine_are_not_mixed_in(tmp_path: Path):
@@ -155,10 +192,12 @@ def test_a_watched_process_is_timed_and_weighed_and_its_failure_said():
         watch([sys.executable, "-c", "nonsense"], threads=1)
 
 
-def test_the_quick_suite_gives_every_family_arguments_it_knows(tmp_path: Path, capsys):
+@pytest.mark.parametrize("size", [0, 1])
+def test_the_suite_gives_every_family_arguments_it_knows(size, tmp_path: Path, capsys):
     for family in suite.FAMILIES:
         main = __import__(f"benchmarks.{family}", fromlist=["main"]).main
-        words = [*suite.FAMILIES[family].split(), "--results", str(tmp_path / "r"), "--no-such"]
+        sizes = suite.FAMILIES[family][size].split()
+        words = [*sizes, "--results", str(tmp_path / "r"), "--no-such"]
         with pytest.raises(SystemExit, match="2"):
             main(words)
         assert capsys.readouterr().err.strip().endswith("unrecognized arguments: --no-such")
