@@ -29,7 +29,7 @@ format: $(VENV)/.all  ## format and fix what can be fixed
 smoke: $(VENV)/.all  ## fine-tune a tiny model on drawn pictures, in seconds
 	$(BIN)/python -m pytest tests/training/test_finetune.py
 
-bench: $(VENV)/.bench  ## install the peers, measure ours against them: hours; BENCH=--quick: a try
+bench: $(VENV)/.bench  ## install the peers, measure ours against them: an hour; BENCH=--quick: a try
 	$(BIN)/python -m benchmarks $(BENCH)
 
 # A stamp per set of extras: stale when the versions change.

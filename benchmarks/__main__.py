@@ -20,7 +20,9 @@ from pathlib import Path
 from benchmarks.results import Results
 from benchmarks.row import render
 
-_TRAINING_TRY = "--images 100 --trained 64 --tested 16 --side 64 --batch 16 --architecture resnet18"
+_TRAINING_TRY = (
+    "--images 200 --trained 128 --tested 32 --side 64 --batch 16 --architecture resnet18"
+)
 # Family -> what its quick try is given, and what a run of hours.
 FAMILIES: dict[str, tuple[str, str]] = {
     "head_peers": (_TRAINING_TRY, "--whole --rounds 3"),

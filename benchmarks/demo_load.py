@@ -211,8 +211,8 @@ class Busy(Exception):
     """The server asked politely to come back later."""
 
 
-async def compare(client: httpx.AsyncClient, photo: bytes, data: list[str]) -> None:
-    """Ask what the two models make of a picture, as a program does."""
+async def compare(client: httpx.AsyncClient, photo: bytes, data: list[str]) -> Any:
+    """Ask what the two models make of a picture, as a program does; give the JSON answer."""
     answer = await client.post("/gradio_api/upload", files={"files": ("a.jpg", photo)})
     check(answer)
     file = {"path": answer.json()[0], "meta": {"_type": "gradio.FileData"}}
@@ -224,11 +224,14 @@ async def compare(client: httpx.AsyncClient, photo: bytes, data: list[str]) -> N
         if "Queue is full" in events.text:
             raise Busy
         raise ValueError(events.text[-150:])
+    return json.loads(events.text.rpartition("data: ")[2])
 
 
-async def compare_at_once(client: httpx.AsyncClient, photo: bytes, data: list[str]) -> None:
-    """Ask the same in one request."""
-    check(await client.post("/classify", params={"model": data}, content=photo))
+async def compare_at_once(client: httpx.AsyncClient, photo: bytes, data: list[str]) -> Any:
+    """Ask the same in one request; give the JSON answer."""
+    answer = await client.post("/classify", params={"model": data}, content=photo)
+    check(answer)
+    return answer.json()
 
 
 def check(answer: httpx.Response) -> None:

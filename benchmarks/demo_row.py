@@ -10,15 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 
-from benchmarks.demo_load import CARDS, ask, compare_at_once, serving
+from benchmarks.demo_load import CARDS, ask, compare_at_once, encode, serving
 from benchmarks.limit import Rates, network, rates
 from benchmarks.results import Results, finish, parser
 from benchmarks.row import Kind, Row, against
 from hub_models.timing import usable_cores
 
 GOAL = 2.0
+TOLERANCE = 1e-3  # of a probability
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -69,6 +71,29 @@ def compare(
     return rows
 
 
+async def check_equal(plain: dict[str, Any], demo: dict[str, Any]) -> None:
+    """See that both servers' models say the same about a picture.
+
+    Raises:
+        SystemExit: If a probability differs by over 0.001.
+    """
+    said = []
+    for server in (plain, demo):
+        async with httpx.AsyncClient(base_url=server["url"], timeout=120) as client:
+            said.append(probabilities(await server["ask"](client, encode(0), server["data"])))
+    for theirs, ours in zip(*said, strict=True):
+        if any(abs(ours[label] - theirs[label]) > TOLERANCE for label in theirs):
+            raise SystemExit(f"the demo: another answer, {ours} instead of {theirs}")
+
+
+def probabilities(answer: Any) -> list[dict[str, float]]:
+    """Read each model's probabilities from `gr.Label`s, or from the demo's JSON."""
+    if isinstance(answer, list):
+        return [{c["label"]: c["confidence"] for c in label["confidences"]} for label in answer]
+    models = [model["predictions"] for model in answer["answers"]]
+    return [{p["label"]: p["probability"] for p in predictions} for predictions in models]
+
+
 def _folders() -> list[Path]:
     return sorted(CARDS.glob("*-*"))[:2]
 
@@ -77,6 +102,7 @@ def _measure(clients: int, options: Any) -> dict[str, dict[str, Any]]:
     said = {}
     with serving(_folders(), is_plain=True) as plain, serving(_folders()) as demo:
         at_once = demo | {"ask": compare_at_once}
+        asyncio.run(check_equal(plain, at_once))
         for name, server in (("plain", plain), ("demo", demo), ("demo, POST /classify", at_once)):
             row = asyncio.run(ask(server, clients, options))
             p95 = float(np.percentile(row.times_s, 95)) * 1000

@@ -30,7 +30,7 @@ def draw_class_folders(
         for layer, share in zip(layers[1:], (0.3, 0.15), strict=True):
             picture = Image.blend(picture, layer.resize(size, Image.Resampling.BICUBIC), share)
         tint = Image.new("HSV", size, (256 * (index % classes) // classes, 255, 160))
-        picture = Image.blend(picture, tint.convert("RGB"), 0.3)
+        picture = Image.blend(picture, tint.convert("RGB"), 0.5)
         place = folder / f"class-{index % classes}"
         place.mkdir(parents=True, exist_ok=True)
         picture.save(place / f"{index:06}.jpg", quality=90)

@@ -7,7 +7,7 @@ the steps after the first quarter, loading included. First epoch: from the start
 the validated and saved model of one epoch of 3,575 photographs, computed from the same run
 (`projected_s`), or measured with `--whole`. Batch 32, the same weights and pixels, nothing random.
 Ours and timm, which have a flag for it, use channels-last; timm without it is another peer. A peer
-whose accuracy is over five points away did not learn the same, and is none. About 10 minutes on two
+whose accuracy is over ten points away did not learn the same, and is none. About 10 minutes on two
 cores; a round of `--whole` takes over an hour.
 """
 
@@ -32,7 +32,7 @@ WAYS = {
     "fastai": ("fastai_learner", False),
 }
 GOAL = 1.3
-EQUAL = 0.05  # accuracy after the few steps of one epoch
+EQUAL = 0.1  # accuracy after the few steps of one epoch
 PASSES = 3  # forward, and twice as much backward
 
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as work:
         for pair in prepare(options, Path(work)):
-            told = {"epochs": 1, "frozen": False, "learning_rate": 1e-4}
+            told = {"epochs": 1, "frozen": False, "learning_rate": 3e-4}
             whole, short = (replace(order, **told) for order in pair)
             runs: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
             for number in range(options.rounds):
@@ -77,7 +77,7 @@ def compare(
     whole, short = orders
     near, apart, said = accuracies(runs, EQUAL)
     note = f"accuracy after {short.trained} pictures, of {short.tested}: {said}"
-    note += f"; left out, over five points apart: {', '.join(apart)}" if apart else ""
+    note += f"; left out, over ten points apart: {', '.join(apart)}" if apart else ""
     title = f"full, {whole.architecture}, {whole.side} px"
     epoch = f"first epoch of {whole.trained + whole.tested} pictures"
     epoch += f", all from {short.trained}" if short != whole else ""

@@ -25,6 +25,7 @@ from benchmarks.trainers.prepare import prepare, run, training_arguments
 PEERS = {"transformers": "transformers_loop", "timm": "timm_loop", "fastai": "fastai_learner"}
 GOAL = 8.0
 EQUAL = 0.005  # accuracy
+LEARNING_RATE = 0.01  # so that a head has learnt what it can within two epochs
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -40,8 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as work:
         for pair in prepare(options, Path(work)):
-            whole = replace(pair[0], epochs=options.epochs)
-            short = replace(pair[1], epochs=options.epochs if options.whole else options.measured)
+            whole, short = (replace(order, learning_rate=LEARNING_RATE) for order in pair)
+            whole = replace(whole, epochs=options.epochs)
+            short = replace(short, epochs=options.epochs if options.whole else options.measured)
             runs: dict[str, list[dict[str, Any]]] = {way: [] for way in ("ours", *PEERS)}
             ours = []
             for number in range(options.rounds):

@@ -67,7 +67,7 @@ def test_full_training_compares_rate_first_epoch_and_memory():
         "lazy": [cost | {"step_s": 0.1, "seconds": 1.0, "accuracy": 0.5}],
     }
     rate, epoch, memory = full_peers.compare((order, order), runs, 26.0, 5.0)
-    assert "left out, over five points apart: lazy" in rate.note
+    assert "left out, over ten points apart: lazy" in rate.note
     assert (rate.ratio, rate.limit) == (1.3, 2.0)
     assert (epoch.ratio, epoch.limit, epoch.reached) == (1.2, 2.0, False)
     assert memory.ratio == 1.0
