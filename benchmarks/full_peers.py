@@ -75,9 +75,9 @@ def compare(
         Three rows; peers that did not learn the same are left out and named.
     """
     whole, short = orders
-    near, apart, said = accuracies(runs, EQUAL)
+    near, apart, said = accuracies(runs, EQUAL, short.tested)
     note = f"accuracy after {short.trained} pictures, of {short.tested}: {said}"
-    note += f"; left out, over ten points apart: {', '.join(apart)}" if apart else ""
+    note += f"; left out, too far apart: {', '.join(apart)}" if apart else ""
     title = f"full, {whole.architecture}, {whole.side} px"
     epoch = f"first epoch of {whole.trained + whole.tested} pictures"
     epoch += f", all from {short.trained}" if short != whole else ""

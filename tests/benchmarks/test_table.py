@@ -54,7 +54,7 @@ def test_a_peer_of_another_accuracy_is_left_out_by_name():
     time, memory = head_peers.compare((ORDER, short), runs, ours, floor_s=5.0)
     assert "10 epochs, peers from 2 of 2860: time" in time.name
     assert (time.ratio, time.reached, time.limit) == (9.0, True, 2.0)
-    assert "left out, over half a point apart: fastai" in time.note
+    assert "left out, too far apart: fastai" in time.note
     assert (memory.ratio, memory.reached) == (0.5, False)
 
 
@@ -67,7 +67,7 @@ def test_full_training_compares_rate_first_epoch_and_memory():
         "lazy": [cost | {"step_s": 0.1, "seconds": 1.0, "accuracy": 0.5}],
     }
     rate, epoch, memory = full_peers.compare((order, order), runs, 26.0, 5.0)
-    assert "left out, over ten points apart: lazy" in rate.note
+    assert "left out, too far apart: lazy" in rate.note
     assert (rate.ratio, rate.limit) == (1.3, 2.0)
     assert (epoch.ratio, epoch.limit, epoch.reached) == (1.2, 2.0, False)
     assert memory.ratio == 1.0
