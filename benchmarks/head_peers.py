@@ -7,7 +7,8 @@ backbone in evaluation mode; nothing random in the pixels. Accuracies are compar
 over half a point and two standard errors away is no peer. Ours then runs all 3,575 photographs for
 10 epochs; for the peers that time is computed from the short run (`projected_s`), or measured too
 with `--whole`. Each run is a process of its own with an empty cache; its whole time and memory
-count, imports and saving included. About 14 minutes on two cores; a round of `--whole` takes over two hours.
+count, imports and saving included. About 14 minutes on two cores; a round of `--whole` takes over
+two hours.
 """
 
 import math
