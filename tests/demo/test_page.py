@@ -203,7 +203,7 @@ def test_a_picture_gets_two_answers_a_time_and_a_verdict(visit, cat):
     for card in (left, right):
         assert re.search(r"decode\s+\d+\.\d ms\s+preprocess\s+\d+\.\d ms\s+forward", card)
         runs_on = r"this machine, CPU, (PyTorch|ONNX Runtime), threads: \d+"
-        assert re.search(runs_on + r" · .* median of \d after a warm-up", card)
+        assert re.search(runs_on + r" · .* median of the latest \d passes", card)
         assert "98.53% of 2,326 pictures (test)" in card
         assert "random numbers, for a test" in card
     assert visit.text("#verdict [role=status]") == visit.text("#verdict")
