@@ -23,6 +23,9 @@ from demo.ui import STYLE, build_page, make_theme
 
 PATHS: Final = {"zh-CN": "/zh", "en": "/"}  # the longer first: the shorter takes all that is left
 FINISH_S: Final = 30.0
+# Of a page, the oldest leave. Gradio makes one for each visitor and for each call of a program, copies
+# its whole layout into it (130 kB here), and keeps 10,000 unless told otherwise.
+MAX_SESSIONS: Final = 200
 _log = logging.getLogger(__name__)
 
 
@@ -49,10 +52,11 @@ def build_app(service: Service, settings: Settings) -> Guard:
     if tools:
         app.router.routes.extend(tools.routes)
     for language, path in PATHS.items():
-        say = Text(language)
+        page = build_page(service, settings, Text(language))
+        page.state_session_capacity = MAX_SESSIONS
         gr.mount_gradio_app(
             app,
-            build_page(service, settings, say),
+            page,
             path=path,
             theme=make_theme(),
             css_paths=STYLE,

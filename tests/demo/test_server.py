@@ -7,11 +7,12 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
-from demo import programs
+from demo import programs, server
 from demo.server import build_app
 from demo.service import Service
 from demo.settings import Settings
 from demo.text import CATALOGUES
+from demo.ui import build_page
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -139,6 +140,24 @@ def test_a_model_that_cannot_be_used_is_named_beside_the_other_answer(client, ca
     broken, other = answer.json()["answers"]
     assert broken["problem"] == "that is not the name of a model"
     assert other["predictions"][0]["label"] == "dog"
+
+
+def test_sessions_are_bounded_whoever_asks(service, cards, cat, tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "MAX_SESSIONS", 3)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    pages = []
+    monkeypatch.setattr(
+        server, "build_page", lambda *args: pages.append(build_page(*args)) or pages[-1]
+    )
+
+    async def build():
+        return build_app(service, Settings(cards=cards, rate=0))
+
+    with TestClient(asyncio.run(build()), base_url="http://localhost") as asked:
+        for _ in range(6):
+            assert call(asked, api="models")[0] == "complete"
+    english = pages[-1]
+    assert len(english.state_holder.session_data) == 3
 
 
 def test_more_requests_than_can_wait_are_asked_to_come_back(client, cat, monkeypatch):
