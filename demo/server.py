@@ -23,8 +23,8 @@ from demo.ui import STYLE, build_page, make_theme
 
 PATHS: Final = {"zh-CN": "/zh", "en": "/"}  # the longer first: the shorter takes all that is left
 FINISH_S: Final = 30.0
-# Of a page, the oldest leave. Gradio makes one for each visitor and for each call of a program, copies
-# its whole layout into it (130 kB here), and keeps 10,000 unless told otherwise.
+# Of a page, the oldest leave. Gradio makes one for each visitor and for each call of a program,
+# copies the page's whole layout into it, and keeps 10,000 unless told otherwise.
 MAX_SESSIONS: Final = 200
 _log = logging.getLogger(__name__)
 
