@@ -75,7 +75,7 @@ def compare(
         Three rows; peers that did not learn the same are left out and named.
     """
     whole, short = orders
-    near, apart, said = accuracies(runs, EQUAL, short.tested)
+    near, apart, said = accuracies(runs, EQUAL)
     note = f"accuracy after {short.trained} pictures, of {short.tested}: {said}"
     note += f"; left out, too far apart: {', '.join(apart)}" if apart else ""
     title = f"full, {whole.architecture}, {whole.side} px"

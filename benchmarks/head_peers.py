@@ -4,14 +4,13 @@
 
 Everyone trains the same few photographs for two epochs of batch 32 at 224 px, from the same
 backbone in evaluation mode; nothing random in the pixels. Accuracies are compared there: a peer
-over half a point and two standard errors away is no peer. Ours then runs all 3,575 photographs for
+over half a point away is no peer. Ours then runs all 3,575 photographs for
 10 epochs; for the peers that time is computed from the short run (`projected_s`), or measured too
 with `--whole`. Each run is a process of its own with an empty cache; its whole time and memory
 count, imports and saving included. About 14 minutes on two cores; a round of `--whole` takes over
 two hours.
 """
 
-import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -74,7 +73,7 @@ def compare(
         Two rows; peers of another accuracy are left out and named.
     """
     whole, short = orders
-    accuracy, apart, said = accuracies(runs, EQUAL, short.tested)
+    accuracy, apart, said = accuracies(runs, EQUAL)
     left_out = f"; left out, too far apart: {', '.join(apart)}" if apart else ""
     peers = {way: own for way, own in runs.items() if way in accuracy and way != "ours"}
     title = f"head only, {whole.architecture}, {whole.side} px, {whole.trained + whole.tested}"
@@ -96,22 +95,19 @@ def compare(
 
 
 def accuracies(
-    runs: dict[str, list[dict[str, Any]]], equal: float, tested: int
+    runs: dict[str, list[dict[str, Any]]], equal: float
 ) -> tuple[dict[str, float], list[str], str]:
     """Compare accuracies with ours.
 
     Args:
         runs: Of ours and each peer, one entry per round.
-        equal: How far a peer may be away, beside two standard errors; 0.005 is half a point.
-        tested: Pictures that the accuracies are of.
+        equal: How far a peer may be away; 0.005 is half a point.
 
     Returns:
         Those that are as accurate, ours among them; names of the others; a text of all.
     """
     found = {way: middle([one["accuracy"] for one in own]) for way, own in runs.items()}
-    ours = found["ours"]
-    allowed = equal + 2 * math.sqrt(ours * (1 - ours) / tested)
-    near = {way: x for way, x in found.items() if abs(x - ours) <= allowed + 1e-9}
+    near = {way: x for way, x in found.items() if abs(x - found["ours"]) <= equal + 1e-9}
     said = ", ".join(f"{way} {share:.2%}" for way, share in found.items())
     return near, sorted(set(found) - set(near)), said
 
