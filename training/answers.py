@@ -21,6 +21,7 @@ from training.audit import audit
 from training.augment import CentreView
 from training.cache import cache_folder, cache_name
 from training.data import Data, Pictures, load_data
+from training.memory import keep_freed_memory
 from training.predict import in_order, predict
 
 _FORMAT: Final = 1  # part of a remembered file's name: raise it when the same input answers anew
@@ -59,7 +60,10 @@ def check_savable(sources: Sequence[str]) -> None:
 
 def make_accelerator() -> Accelerator:
     """Give the accelerator that measures: a batch is divided over the processes."""
-    return Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
+    accelerator = Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
+    if accelerator.device.type == "cpu":
+        keep_freed_memory()
+    return accelerator
 
 
 def load_readable(

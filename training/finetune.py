@@ -32,6 +32,7 @@ from training.config import Recipe, read_recipe
 from training.data import Data, load_data
 from training.interrupt import Interrupt
 from training.loop import Training, evaluation, set_up
+from training.memory import keep_freed_memory
 from training.metrics import Evaluation
 from training.resume import resumed_recipe
 from training.run_folder import METRICS_FILE, describe_run, make_origin, write_metrics
@@ -89,6 +90,8 @@ def finetune(recipe: Recipe, command: str, interrupt: Interrupt, *, resume: bool
         log_with=check_tracker(recipe.tracker),
         project_dir=out,
     )
+    if accelerator.device.type == "cpu":
+        keep_freed_memory()
     state, progress = _open_run(out, accelerator, resume=resume)
     set_seed(recipe.seed)
     data, audited = _load_data(recipe, accelerator, resume=resume)
