@@ -100,7 +100,7 @@ class Recipe:
     average_best: int = 0  # try the mean of the best so many epochs' weights at the end
     seed: int = 0
     compile: bool = False  # torch.compile: pays off after some hundred steps
-    channels_last: bool = False  # memory layout: try it for MobileNet on CPUs
+    channels_last: bool = True  # memory layout: faster, most of all for MobileNet; not on MPS
     profile: bool = False  # say what share of a step is data, forward, backward and update
     save_every: int = 200  # optimiser steps between two states to resume from; 0: epochs only
     tracker: str = "tensorboard"  # any that Accelerate knows; empty: metrics.jsonl alone

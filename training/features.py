@@ -26,6 +26,7 @@ from hub_models.model import ImageClassifier
 from training.augment import View
 from training.cache import cache_folder, cache_name
 from training.data import Pictures, as_it_is
+from training.memory import give_back_freed_memory
 from training.sampler import Key
 
 _BATCH_SIZE: Final = 64
@@ -163,6 +164,7 @@ def _compute(device: torch.device, model: Network, source: FeatureSource, worker
     was_training = model.training
     model.train(False)
     network = folded(model) if isinstance(model, ImageClassifier) else model
+    give_back_freed_memory()  # workers start below
     rows = [
         network.feature_map(batch.to(device)).mean(dim=(2, 3)).cpu()
         for batch, _ in tqdm(batches, f"features of {source.name}")

@@ -20,9 +20,11 @@ from training.data import Data
 from training.distill import Lesson, make_lesson
 from training.features import Head
 from training.loss import make_criterion
+from training.memory import give_back_freed_memory
 from training.metrics import Evaluation
 from training.optimizer import make_average, make_optimizer, mean_state
 from training.predict import Batches, evaluate
+from training.relu6 import use_lean_relu6
 from training.sampler import StepSampler, seed_of
 from training.schedule import Schedule
 from training.state import Progress
@@ -48,6 +50,7 @@ class Training:
         validation_batches: In order, each image once.
         criterion: The loss of each image.
         clock: Measures the parts of each step, where the recipe wants it.
+        layout: Of pictures and convolutions in memory; results differ in the last bits.
         mix: Mixup or CutMix; None without.
         lesson: What a teacher adds to the loss; None without.
         average: The moving average of the model; None without.
@@ -66,6 +69,7 @@ class Training:
     validation_batches: Batches
     criterion: nn.Module
     clock: StepClock
+    layout: torch.memory_format
     mix: Mix | None = None
     lesson: Lesson | None = None
     average: AveragedModel | None = None
@@ -99,6 +103,7 @@ class Training:
         self.wrapped.train()
         self.clock.start_epoch()
         with self.clock.part("data"):
+            give_back_freed_memory()
             micro_batches = iter(self.train_batches)  # starts the workers, the first time
         for step in self._bar(progress):
             # Dropout and mixing depend on the step alone, so no generator's state is to be saved.
@@ -183,8 +188,8 @@ class Training:
         batch, targets = batch.to(device), targets.to(device)
         if self.mix is not None:
             batch, targets = self.mix(batch, targets)
-        if self.recipe.channels_last:
-            batch = batch.contiguous(memory_format=torch.channels_last)
+        if batch.ndim == 4:  # pictures, not features
+            batch = batch.contiguous(memory_format=self.layout)
         is_last = part == self.recipe.micro_batches - 1
         with nullcontext() if is_last else self.accelerator.no_sync(self.wrapped):
             with self.clock.part("forward"):
@@ -238,14 +243,18 @@ def set_up(
     model.to(accelerator.device)
     lesson = make_lesson(accelerator, recipe, data, model)
     train_batches, sampler, validation_batches = make_batches(accelerator, recipe, data, model)
-    if recipe.channels_last:
-        model.to(memory_format=torch.channels_last)
+    layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+    if accelerator.device.type == "mps":  # 30 times slower there (pytorch/pytorch#193349)
+        layout = torch.contiguous_format
+    model.to(memory_format=layout)
     plain_optimizer = make_optimizer(model, recipe, lesson.projection if lesson else None)
     schedule = Schedule(plain_optimizer, recipe, sampler.steps)
     average = make_average(model, recipe.ema_decay) if recipe.ema_decay else None
     learner = lesson.learner(model) if lesson else model
     if recipe.compile:
         learner.compile()  # in place: the names of its weights stay as they are
+    else:
+        use_lean_relu6(model)
     if recipe.cache_features:
         learner = Head(model)
     return Training(
@@ -261,6 +270,7 @@ def set_up(
         validation_batches=accelerator.prepare(validation_batches),
         criterion=make_criterion(data, recipe).to(accelerator.device),
         clock=StepClock(accelerator.device, is_on=recipe.profile),
+        layout=layout,
         mix=make_mix(recipe, len(data.label_names)),
         lesson=lesson,
         average=average,

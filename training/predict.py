@@ -12,6 +12,7 @@ from hub_models import ImageClassifier
 from hub_models.fold import folded
 from training.data import Pictures, as_it_is
 from training.features import Features
+from training.memory import give_back_freed_memory
 from training.metrics import Evaluation
 
 Rows = Pictures | Features
@@ -58,6 +59,7 @@ def predict(
     model.eval()
     network = folded(model) if isinstance(model, ImageClassifier) else model
     gathered = []
+    give_back_freed_memory()  # the first time, workers start below
     for batch, targets in tqdm(batches, name, leave=False, disable=not accelerator.is_main_process):
         logits = network.forward(batch).float()  # not network(batch): compiled, it'd recompile
         pair = accelerator.gather_for_metrics((logits, targets))

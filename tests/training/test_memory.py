@@ -2,12 +2,13 @@ import ctypes
 import platform
 import resource
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from training.answers import make_accelerator
 from training.finetune import main as finetune
-from training.memory import keep_freed_memory
+from training.memory import give_back_freed_memory, keep_freed_memory
 
 pytestmark = pytest.mark.skipif(
     platform.libc_ver()[0] != "glibc", reason="a switch of the GNU C library"
@@ -39,6 +40,10 @@ def pages_fetched_again() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
 def is_kept() -> bool:
     return pages_fetched_again() < BLOCK // resource.getpagesize() // 100
 
@@ -47,6 +52,9 @@ def test_a_freed_block_is_used_again_without_asking_the_system() -> None:
     assert not is_kept()
     keep_freed_memory()
     assert is_kept()
+    before = resident_bytes()
+    give_back_freed_memory()
+    assert resident_bytes() < before - BLOCK // 2
 
 
 def test_training_and_measuring_on_a_cpu_keep_what_they_free(
