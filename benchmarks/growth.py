@@ -166,7 +166,7 @@ def _command(way: str, folder: Path, out: Path, options: argparse.Namespace) -> 
 
 
 def _draw(images: Sequence[int], costs: dict[str, list[tuple[float, int]]], path: Path) -> None:
-    """Draw seconds and memory over pictures, both scales by ratio, beside straight proportion."""
+    """Draw seconds and memory over pictures, and the straight line of the former."""
     from matplotlib.figure import Figure
 
     from training.figures import COLOURS, GREY, save_figure
@@ -176,18 +176,19 @@ def _draw(images: Sequence[int], costs: dict[str, list[tuple[float, int]]], path
     for (way, own), colour in zip(costs.items(), COLOURS, strict=False):
         seconds, peaks = zip(*own, strict=True)
         start_s, each_s = line(np.array(images, dtype=float), np.array(seconds))
-        times.loglog(images, seconds, "o", color=colour, label=way)
-        times.loglog(images, [start_s + each_s * n for n in images], color=colour, linewidth=1)
-        memory.semilogx(images, [peak / 1e6 for peak in peaks], "o-", color=colour, label=way)
+        ends = (0, images[-1])
+        times.plot(images, seconds, "o", color=colour, label=way)
+        times.plot(ends, [start_s + each_s * n for n in ends], color=colour, linewidth=1)
+        memory.plot(images, [peak / 1e6 for peak in peaks], "o-", color=colour, label=way)
     times.set_title("time: measured, and its straight line", color=GREY)
     memory.set_title("peak memory", color=GREY)
     times.set_ylabel("s")
     memory.set_ylabel("MB")
-    memory.set_ylim(bottom=0)
     for axes in (times, memory):
+        axes.set_xlim(left=0)
+        axes.set_ylim(bottom=0)
         axes.set_xlabel("pictures")
-        axes.set_xticks(images, [f"{count:,}" for count in images], minor=False)
-        axes.minorticks_off()
+        axes.set_xticks(images, [f"{count:,}" for count in images])
     figure.legend(*times.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     save_figure(figure, path)
 
