@@ -29,7 +29,7 @@ from training.data import Pictures, as_it_is
 from training.memory import give_back_freed_memory
 from training.sampler import Key
 
-# A CPU is as fast with few pictures at once, and then needs a third of the memory.
+# A CPU is as fast with few pictures at once, and then needs less memory.
 _BATCH_SIZES: Final = {"cpu": 16}
 _BATCH_SIZE: Final = 64  # of any other device
 _FORMAT: Final = "3"  # part of every file's name: changes when the meaning of a file does

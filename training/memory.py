@@ -1,8 +1,8 @@
 """Memory that was freed is kept for the next step, instead of going back to the system.
 
 A step on the CPU allocates its activations and frees them again. The C library asks the system for
-every block above some size anew, which clears it page by page: for MobileNetV2 at 224 px, 670,000
-pages and three quarters of a second a step (`python -m benchmarks.allocation`).
+every block above some size anew, which clears it page by page: for MobileNetV2 at 224 px, 660,000
+pages and a second a step (`python -m benchmarks.allocation`).
 """
 
 import ctypes
