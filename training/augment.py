@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 from torch import Tensor
 from torchvision.transforms import v2
 
@@ -35,6 +35,7 @@ _TAKE, _FINISH = 1, 2  # the two steps draw from generators of their own
 # Images finished at once: as many as stay in a core's cache while they are changed several times.
 _CHUNK: Final = 8
 _GREY: Final = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's mode L
+_BLUR_SIGMAS: Final = (0.1, 2.0)  # px, arXiv:2002.05709
 _ERASED_SHARES, _ERASED_RATIOS = (0.02, 0.33), (0.3, 3.3)  # arXiv:1708.04896
 
 
@@ -66,7 +67,7 @@ class RandomView:
         self.rand_augment = v2.RandAugment(num_ops=2, magnitude=recipe.rand_augment)
 
     def take(self, image: Image.Image, key: Key) -> Square:
-        """Cut the view's square: crop, rotation and RandAugment.
+        """Cut the view's square: crop, rotation, RandAugment and blur.
 
         Args:
             image: Upright RGB image.
@@ -91,6 +92,8 @@ class RandomView:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(generator.integers(2**63)))
                 square = self.rand_augment(square)
+        if recipe.blur and generator.random() < recipe.blur:
+            square = square.filter(ImageFilter.GaussianBlur(generator.uniform(*_BLUR_SIGMAS)))
         return _levels(square, self.preprocess)
 
     def finish(self, squares: Square, keys: Sequence[Key]) -> Pixels:

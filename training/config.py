@@ -26,6 +26,7 @@ _AUGMENTATION: Final = (
     "rotation",
     "colour_jitter",
     "rand_augment",
+    "blur",
     "random_erasing",
     "seed",
 )
@@ -74,6 +75,7 @@ class Recipe:
     rotation: float = 0.0  # up to this many degrees either way
     colour_jitter: float = 0.2  # brightness, contrast and saturation, ± this share
     rand_augment: int = 0  # magnitude of RandAugment's two operations; 0: off
+    blur: float = 0.0  # probability of a Gaussian blur, sigma 0.1 to 2 px
     random_erasing: float = 0.0  # probability of erasing a rectangle
     mixup: float = 0.0  # alpha; 0: off
     cutmix: float = 0.0  # alpha; 0: off; with mixup, each step draws one of the two

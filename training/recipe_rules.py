@@ -42,6 +42,7 @@ RANGES: Final = {
     "rotation": (0, 180),
     "colour_jitter": (0, 1),
     "rand_augment": (0, 30),
+    "blur": (0, 1),
     "random_erasing": (0, 1),
     "mixup": (0, 100),
     "cutmix": (0, 100),

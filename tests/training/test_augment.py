@@ -153,6 +153,18 @@ def test_erasing_takes_a_rectangle_out_of_the_share_of_images_it_should() -> Non
         assert 0.01 < hole.mean() < 0.4
 
 
+def test_blur_smooths_the_share_of_images_it_should_and_leaves_the_others_alone() -> None:
+    image, keys = photo(3, side=32).resize((32, 32)), [(0, i) for i in range(200)]
+    still = look(RandomView(STILL, CONFIG), image)
+    views = batch(RandomView(replace(STILL, blur=0.5), CONFIG), [image] * 200, keys)
+    changed = [view for view in views if not np.array_equal(view, still)]
+    assert 70 < len(changed) < 130
+    steps = np.array([np.abs(np.diff(view, axis=-1)).mean() for view in changed])
+    sharp = np.abs(np.diff(still, axis=-1)).mean()
+    assert (steps < sharp).all()
+    assert steps.min() < sharp / 2
+
+
 @pytest.mark.parametrize("change", [{"rotation": 30.0}, {"rand_augment": 9}])
 def test_other_changes_happen_and_keep_the_size(change: dict[str, float]) -> None:
     image, key = photo(3, side=32).resize((32, 32)), (0, 1)

@@ -58,6 +58,7 @@ CHANGES_THE_WEIGHTS: Final[dict[str, tuple[Any, dict[str, Any]]]] = {
     "momentum": (0.5, {"optimizer": "sgd"}),
     "optimizer": ("sgd", {}),
     "rand_augment": (9, {}),
+    "blur": (1.0, {}),
     "random_erasing": (1.0, {}),
     "random_sizes": ((40, 56), {"crop": "random"}),
     "rotation": (45.0, {}),
