@@ -1,6 +1,7 @@
 """The recipe's keys as `--key value`, and the command as a card may show it."""
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from dataclasses import fields
 
@@ -44,7 +45,7 @@ def typed_command(arguments: Sequence[str]) -> str:
     for word in arguments:
         hidden = words and words[-1] in _PLACES and word not in ("imagenet", "none")
         words.append(words[-1].removeprefix("--").upper() if hidden else word)
-    return " ".join(["accelerate launch training/finetune.py", *words])
+    return shlex.join(["accelerate", "launch", "training/finetune.py", *words])
 
 
 def _boolean(text: str) -> bool:

@@ -1,5 +1,6 @@
 import argparse
 import dataclasses
+import shlex
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,11 @@ def test_the_card_s_command_names_no_place_on_this_machine() -> None:
     assert typed_command(typed) == (
         "accelerate launch training/finetune.py --data DATA --weights none --epochs 3 --out OUT"
     )
+
+
+def test_the_card_s_command_can_be_typed_again() -> None:
+    typed = ["--tracker", "", "--note", "two words", "--data", "/home/me/pets"]
+    assert shlex.split(typed_command(typed))[3:] == [*typed[:-1], "DATA"]
 
 
 def test_every_choice_of_every_key_is_taken() -> None:
