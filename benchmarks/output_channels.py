@@ -39,14 +39,15 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--channels", type=whole_numbers, default=[64, 128, 256, 512])
     parser.add_argument("--draws", type=int, default=5, help="of each number of channels")
-    parser.add_argument("--images", type=int, default=3000, help="of train, classes alike")
+    parser.add_argument("--images", type=int, default=3000, help="of train, drawn at random")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
     accelerator, data = make_accelerator(), load_data(options.data).only(["train", "test"])
     weights = options.weights
     model = ImageClassifier.create(options.architecture, data.label_names, weights=weights)
-    train = data.splits["train"].shuffle(seed=options.seed).select(range(options.images))
+    train = data.splits["train"].shuffle(seed=options.seed)
+    train = train.select(range(min(options.images, len(train))))
     fitted = _features(accelerator, model, "train", train)
     asked = _features(accelerator, model, "test", data.splits["test"])
     right = torch.tensor(data.splits["test"]["target"][:])
