@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from hub_models.errors import ConfigError
+from hub_models.image_kinds import SUFFIXES
 
-SUFFIXES: Final = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
 _CALIBRATION_SHARE: Final = 4  # one picture in so many calibrates, the others measure
 
 

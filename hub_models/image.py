@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from hub_models.errors import ImageError
+from hub_models.image_kinds import FORMATS
 
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 # Large photographs are decoded by libjpeg at 1/2, 1/4 or 1/8, never below this shorter side.
 # It is one fixed number so that a picture gives the same pixels whatever model reads it.
 DRAFT_SIDE: Final = 1024

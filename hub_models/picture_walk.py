@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub_models.class_folders import SUFFIXES
 from hub_models.errors import ConfigError
+from hub_models.image_kinds import SUFFIXES
 
 _Identity = tuple[int, int]  # device and inode: the same folder, whatever link leads there
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hub_models.image import FORMATS
+from hub_models.image_kinds import FORMATS
 from training.data import Data, Unreadable
 from training.duplicates import find_pairs
 from training.scan import Scan, scan

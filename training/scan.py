@@ -22,7 +22,8 @@ from safetensors.numpy import save
 from tqdm import tqdm
 
 from hub_models.errors import ImageError
-from hub_models.image import DEFAULT_LIMITS, FORMATS, read_orientation
+from hub_models.image import DEFAULT_LIMITS, read_orientation
+from hub_models.image_kinds import FORMATS
 from training.data import decode
 from training.duplicates import perceptual_hash
 
