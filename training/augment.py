@@ -4,6 +4,7 @@ A view is made in two steps: `take` gives a square of 8-bit levels from an image
 batch of squares into pixels, ending in the library's own normalisation.
 """
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
@@ -36,6 +37,8 @@ _TAKE, _FINISH = 1, 2  # the two steps draw from generators of their own
 _CHUNK: Final = 8
 _GREY: Final = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's mode L
 _BLUR_SIGMAS: Final = (0.1, 2.0)  # px, arXiv:2002.05709
+_SHRUNK_SHARES: Final = (0.25, 1.0)  # of the square's side
+_JPEG_QUALITIES: Final = (10, 75)
 _ERASED_SHARES, _ERASED_RATIOS = (0.02, 0.33), (0.3, 3.3)  # arXiv:1708.04896
 
 
@@ -67,7 +70,7 @@ class RandomView:
         self.rand_augment = v2.RandAugment(num_ops=2, magnitude=recipe.rand_augment)
 
     def take(self, image: Image.Image, key: Key) -> Square:
-        """Cut the view's square: crop, rotation, RandAugment and blur.
+        """Cut the view's square: crop, rotation, RandAugment, then what makes it worse.
 
         Args:
             image: Upright RGB image.
@@ -92,9 +95,7 @@ class RandomView:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(generator.integers(2**63)))
                 square = self.rand_augment(square)
-        if recipe.blur and generator.random() < recipe.blur:
-            square = square.filter(ImageFilter.GaussianBlur(generator.uniform(*_BLUR_SIGMAS)))
-        return _levels(square, self.preprocess)
+        return _levels(_worsen(square, recipe, generator), self.preprocess)
 
     def finish(self, squares: Square, keys: Sequence[Key]) -> Pixels:
         """Flip, change colours, normalise and erase, each image as its own key wants.
@@ -208,6 +209,23 @@ def make_mix(recipe: Recipe, num_classes: int) -> Mix | None:
         return mixes[0] if mixes else None
     either: Mix = v2.RandomChoice(mixes)
     return either
+
+
+def _worsen(square: Image.Image, recipe: Recipe, generator: np.random.Generator) -> Image.Image:
+    """Blur, shrink, turn grey and compress a square, each with its own probability."""
+    if recipe.blur and generator.random() < recipe.blur:
+        square = square.filter(ImageFilter.GaussianBlur(generator.uniform(*_BLUR_SIGMAS)))
+    if recipe.shrink and generator.random() < recipe.shrink:
+        side = max(1, round(square.width * generator.uniform(*_SHRUNK_SHARES)))
+        small = square.resize((side, side), Image.Resampling.BOX)
+        square = small.resize(square.size, FILTERS[recipe.interpolation])
+    if recipe.grey and generator.random() < recipe.grey:
+        square = square.convert("L").convert(square.mode)
+    if recipe.jpeg and generator.random() < recipe.jpeg:
+        stream = io.BytesIO()
+        square.save(stream, "JPEG", quality=int(generator.integers(*_JPEG_QUALITIES)))
+        square = Image.open(stream).convert(square.mode)
+    return square
 
 
 def _levels(square: Image.Image, preprocess: PreprocessConfig) -> Square:

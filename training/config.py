@@ -27,6 +27,9 @@ _AUGMENTATION: Final = (
     "colour_jitter",
     "rand_augment",
     "blur",
+    "shrink",
+    "grey",
+    "jpeg",
     "random_erasing",
     "seed",
 )
@@ -76,6 +79,9 @@ class Recipe:
     colour_jitter: float = 0.2  # brightness, contrast and saturation, ± this share
     rand_augment: int = 0  # magnitude of RandAugment's two operations; 0: off
     blur: float = 0.0  # probability of a Gaussian blur, sigma 0.1 to 2 px
+    shrink: float = 0.0  # probability of a view made small, to a quarter at least, and large again
+    grey: float = 0.0  # probability of a view without colours
+    jpeg: float = 0.0  # probability of a strong JPEG compression, quality 10 to 75
     random_erasing: float = 0.0  # probability of erasing a rectangle
     mixup: float = 0.0  # alpha; 0: off
     cutmix: float = 0.0  # alpha; 0: off; with mixup, each step draws one of the two

@@ -153,16 +153,44 @@ def test_erasing_takes_a_rectangle_out_of_the_share_of_images_it_should() -> Non
         assert 0.01 < hole.mean() < 0.4
 
 
-def test_blur_smooths_the_share_of_images_it_should_and_leaves_the_others_alone() -> None:
+@pytest.mark.parametrize("key", ["blur", "shrink", "grey", "jpeg"])
+def test_as_many_views_are_made_worse_as_the_recipe_says(key: str) -> None:
     image, keys = photo(3, side=32).resize((32, 32)), [(0, i) for i in range(200)]
     still = look(RandomView(STILL, CONFIG), image)
-    views = batch(RandomView(replace(STILL, blur=0.5), CONFIG), [image] * 200, keys)
-    changed = [view for view in views if not np.array_equal(view, still)]
-    assert 70 < len(changed) < 130
-    steps = np.array([np.abs(np.diff(view, axis=-1)).mean() for view in changed])
-    sharp = np.abs(np.diff(still, axis=-1)).mean()
-    assert (steps < sharp).all()
-    assert steps.min() < sharp / 2
+    views = batch(RandomView(replace(STILL, **{key: 0.5}), CONFIG), [image] * 200, keys)
+    assert views[0].shape == still.shape
+    assert 70 < sum(not np.array_equal(view, still) for view in views) < 130
+
+
+@pytest.mark.parametrize("key", ["blur", "shrink"])
+def test_blurred_and_shrunk_views_lose_their_details(key: str) -> None:
+    image, keys = photo(3, side=32).resize((32, 32)), [(0, i) for i in range(50)]
+    views = batch(RandomView(replace(STILL, **{key: 1.0}), CONFIG), [image] * 50, keys)
+    steps = np.abs(np.diff(views, axis=-1)).mean(axis=(1, 2, 3))
+    sharp = np.abs(np.diff(look(RandomView(STILL, CONFIG), image), axis=-1)).mean()
+    assert (steps <= sharp).all()
+    assert steps.min() < 0.65 * sharp
+
+
+def test_a_view_without_colours_has_three_equal_channels() -> None:
+    view = look(RandomView(replace(STILL, grey=1.0), PLAIN), Image.new("RGB", (32, 32), "red"))
+    assert np.array_equal(view[0], view[1])
+    assert np.array_equal(view[0], view[2])
+
+
+def test_a_compressed_view_has_the_blocks_of_jpeg() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    image, view = Image.fromarray(noise), RandomView(replace(STILL, jpeg=1.0), PLAIN)
+    views = batch(view, [image] * 20, [(0, index) for index in range(20)])
+    still = look(RandomView(STILL, PLAIN), image)
+    assert max(np.abs(view - still).mean() for view in views) > 0.1
+    assert all(view.mean() == pytest.approx(still.mean(), abs=0.05) for view in views)
+
+
+def test_views_of_grey_models_are_made_worse_too() -> None:
+    worse = replace(STILL, blur=1.0, shrink=1.0, grey=1.0, jpeg=1.0)
+    view = look(RandomView(worse, PLAIN.in_channels(1)), photo(3, side=32))
+    assert view.shape == (1, 32, 32)
 
 
 @pytest.mark.parametrize("change", [{"rotation": 30.0}, {"rand_augment": 9}])
