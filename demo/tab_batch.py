@@ -16,9 +16,10 @@ from demo.safe_image import SafeFiles
 from demo.service import Service
 from demo.text import Text
 from demo.verdict import status
+from hub_models.image_kinds import SUFFIXES
 
 _SHOW_EVERY_S: Final = 0.5
-_KINDS: Final = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".zip"]
+_KINDS: Final = [*sorted(SUFFIXES), ".zip"]
 
 
 def build_batch(service: Service, say: Text) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from hub_models.errors import ImageError
-from hub_models.image_kinds import FORMATS
+from hub_models.image_kinds import FIRST_BYTES, FORMATS, kind_of, prepare
 
 # Large photographs are decoded by libjpeg at 1/2, 1/4 or 1/8, never below this shorter side.
 # It is one fixed number so that a picture gives the same pixels whatever model reads it.
@@ -135,8 +135,13 @@ def _check_bytes(size: int, limits: ImageLimits, name: str) -> None:
 
 
 def _decode(stream: io.BytesIO, limits: ImageLimits, name: str) -> Image.Image:
+    kind = kind_of(stream.getbuffer()[:FIRST_BYTES].tobytes())
+    if kind is None:
+        raise ImageError(f"{name}: not a picture of a known kind ({', '.join(FORMATS)})")
+    if remedy := prepare(kind):
+        raise ImageError(f"{name}: a {kind} picture, which is not read here: {remedy}")
     try:
-        with Image.open(stream, formats=FORMATS) as image:
+        with Image.open(stream, formats=(kind,)) as image:
             _check_sides(image.width, image.height, limits, name)
             image.draft(None, (DRAFT_SIDE, DRAFT_SIDE))  # JPEG only; a no-op for the others
             image.load()
@@ -148,8 +153,7 @@ def _decode(stream: io.BytesIO, limits: ImageLimits, name: str) -> Image.Image:
             f"{name}: far too many pixels, the limit is {limits.max_pixels:,} pixels"
         ) from error
     except UnidentifiedImageError as error:
-        kinds = ", ".join(FORMATS)
-        raise ImageError(f"{name}: not a picture of a known kind ({kinds})") from error
+        raise ImageError(f"{name}: damaged or truncated (no {kind} header)") from error
     # Pillow's parsers meet damaged files with OSError, SyntaxError, ValueError, struct.error,
     # IndexError, zlib.error and more; each means the same to the caller.
     except Exception as error:

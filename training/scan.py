@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from hub_models.errors import ImageError
 from hub_models.image import DEFAULT_LIMITS, read_orientation
-from hub_models.image_kinds import FORMATS
+from hub_models.image_kinds import FIRST_BYTES, FORMATS, kind_of
 from training.data import decode
 from training.duplicates import perceptual_hash
 
@@ -129,19 +129,18 @@ def _look(table: datasets.Dataset, row: int) -> dict[str, int] | str:
         return str(error)
     content = Path(cell["path"]).read_bytes() if cell["bytes"] is None else cell["bytes"]
     digest = int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
-    with Image.open(io.BytesIO(content), formats=FORMATS) as header:
+    kind = str(kind_of(content[:FIRST_BYTES]))  # known: it was decoded
+    with Image.open(io.BytesIO(content), formats=(kind,)) as header:
         is_turned = 2 <= read_orientation(header) <= 8
         is_sideways = 5 <= read_orientation(header) <= 8
         width, height = header.size[::-1] if is_sideways else header.size
-        # A camera's JPEG with a second picture inside
-        kind = FORMATS.index("JPEG" if header.format == "MPO" else str(header.format))
     look = perceptual_hash(image)
     return {
         "hash": digest if look is None else look,  # one without detail resembles only itself
         "digest": digest,
         "width": width,
         "height": height,
-        "format": kind,
+        "format": FORMATS.index(kind),
         "turned": is_turned,
     }
 

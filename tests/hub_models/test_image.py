@@ -161,7 +161,7 @@ DAMAGED = {
     "JPEG cut in its header": (JPEG[:30], "damaged|known kind"),
     "text": (b"dear reader, this is no picture", "not a picture of a known kind"),
     "SVG": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture of a known kind"),
-    "TIFF, which is not read": (encode(flat("L", 0), "TIFF"), "not a picture of a known kind"),
+    "PCX, which is not read": (encode(flat("L", 0), "PCX"), "not a picture of a known kind"),
     "zero bytes": (b"", r"empty \(0 bytes\)"),
     "PNG with a wrong checksum": (PNG.replace(b"IDAT", b"IDAU", 1), "damaged|known kind"),
     "GIF, no frame": (b"GIF89a" + struct.pack("<HHBBB", 8, 6, 0, 0, 0) + b";", "damaged|known"),
