@@ -3,12 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check format smoke bench chromium
+.PHONY: help demo test check format smoke bench weights-report chromium
 # An environment whose interpreter is gone (moved, upgraded) goes before make looks at its stamps.
 $(shell $(BIN)/python -c '' 2>/dev/null || rm -rf $(VENV))
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(VENV)/.demo  ## install and serve the demo on http://127.0.0.1:7860
 	$(BIN)/python app.py
@@ -31,6 +31,9 @@ smoke: $(VENV)/.all  ## fine-tune a tiny model on drawn pictures, in seconds
 
 bench: $(VENV)/.bench  ## install the peers, measure ours against them: an hour; BENCH=--quick: a try
 	$(BIN)/python -m benchmarks $(BENCH)
+
+weights-report: $(VENV)/.all  ## measure the embedded models anew, rewrite the tables: DATA=FOLDER, an hour
+	$(BIN)/python -m benchmarks.weights_report --data "$(DATA)" $(REPORT)
 
 # A stamp per set of extras: stale when the versions change.
 $(VENV)/.demo: EXTRAS := demo
