@@ -169,7 +169,6 @@ class Parts:
             os.replace(self._folder / self._target.name, self._target)
             self._plan.unlink()  # first: parts without a plan belong to nothing
             shutil.rmtree(self._folder)
-        self._lock.unlink(missing_ok=True)
         return summary
 
     @contextlib.contextmanager
@@ -177,7 +176,11 @@ class Parts:
         try:
             self._target.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self._lock):
-                yield
+                try:
+                    yield
+                finally:  # while it is held: whoever waits for it then makes one of his own
+                    if not self._plan.exists():
+                        self._lock.unlink(missing_ok=True)
         except OSError as error:
             raise CheckpointError(f"{self._target}: cannot be written ({error})") from error
 

@@ -14,6 +14,7 @@ from huggingface_hub import constants
 from hub_models.cli import main
 from tests.hub_repository import WRITER
 from tests.hub_server import HubServer
+from tests.processes import HANG_S
 
 REPO = "owner/tiny"
 
@@ -65,7 +66,7 @@ class World:
         )
 
     def ended(self, process: "subprocess.Popen[str]") -> tuple[int, str]:
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate(timeout=HANG_S)
         return process.returncode, said
 
     def blob(self, name: str) -> Path:

@@ -167,7 +167,7 @@ def test_the_command_line_takes_it(
 def test_a_profile_measures_it(grey_folder: Path) -> None:
     order = {"engine": "torch", "source": grey_folder, "threads": None}
     [row] = measure({**order, "batches": [2], "seconds": 0.01})
-    assert row["classify_ms"]["p50"] > row["preprocess_ms"]["p50"] > 0
+    assert min(row[stage]["p50"] for stage in ("preprocess_ms", "forward_ms", "classify_ms")) > 0
 
 
 def test_its_multiply_adds_are_those_of_a_thinner_first_layer(

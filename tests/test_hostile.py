@@ -6,8 +6,6 @@ Hypothesis draws the same examples in every run.
 import json
 import re
 import shutil
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from hub_models import CheckpointError, ConfigError, HubModelsError, ImageClassi
 from hub_models.config_json import parse_config, render_config
 from hub_models.tensor_file import read_tensors
 from hub_models.weights import disk_names, match
+from tests.processes import run_python
 
 QUICK = settings(
     derandomize=True,
@@ -185,7 +184,7 @@ texts = {
 }
 """
 MEASURE = """
-import json, re, sys, time
+import json, re, sys
 from hub_models.config_json import parse_config
 from hub_models import ConfigError
 good = re.sub(r'"num_classes": 3,', '"num_classes": %d,', sys.argv[1], count=1)
@@ -199,29 +198,28 @@ rows = {}
 for name, make in texts.items():
     text = make()
     open("/proc/self/clear_refs", "w").write("5")  # the peak starts anew
-    before, start = memory("VmRSS"), time.process_time()
+    before = memory("VmRSS")
     try:
         parse_config(text)
         said = None
     except ConfigError as error:
         said = str(error)
-    rows[name] = [said, time.process_time() - start, memory("VmHWM") - before]
+    rows[name] = [said, memory("VmHWM") - before]
 print(json.dumps(rows))
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="measured as Linux can")
-def test_the_worst_config_is_refused_within_a_second_and_200_megabytes(good: str) -> None:
-    command = [sys.executable, "-c", WORST + MEASURE, good]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def test_the_worst_config_is_refused_within_200_megabytes(good: str) -> None:
+    """Work that grows with the square of the text would not end before the guard."""
+    done = run_python(WORST + MEASURE, good)
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
     assert len(rows) == 16
-    for name, (said, seconds, megabytes) in rows.items():
+    for name, (said, megabytes) in rows.items():
         assert said, name
         assert len(said) < 500
-        assert seconds < 1, name
         assert megabytes < 200, name
 
 

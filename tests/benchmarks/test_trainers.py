@@ -44,6 +44,7 @@ def test_a_split_has_every_fifth_picture_of_a_class_for_validation(order: Order,
 @pytest.mark.parametrize("trainer", [ours, timm_loop, transformers_loop])
 def test_a_trainer_learns_colours_with_a_frozen_backbone(trainer, order: Order, tmp_path: Path):
     clock = Clock()
-    assert trainer.train(replace(order, out=str(tmp_path / "run")), clock) == 1.0
+    accuracy = trainer.train(replace(order, out=str(tmp_path / "run")), clock)
+    assert accuracy > 0.5  # one class for all pictures would be half
     noted = clock.last_epoch
     assert noted["epoch_s"] > noted["tests_s"] + 2 * noted["step_s"] > 0

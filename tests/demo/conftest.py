@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -14,6 +15,7 @@ from demo.outcome import Answer, Facts, Reading
 from hub_models import ImageClassifier, Prediction, PreprocessConfig
 from hub_models.comparison import render_comparison
 from tests.comparisons import compared, measurement, model
+from tests.hub_server import HubServer
 
 RESULTS = {
     "test": {"accuracy": 0.9853, "images": 2326, "accuracy_low": 0.97, "accuracy_high": 0.99}
@@ -97,6 +99,15 @@ def silent_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
         monkeypatch.setattr(constants, "ENDPOINT", address)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
         yield
+
+
+@pytest.fixture
+def slow_hub(hub_server: HubServer) -> Iterator[threading.Event]:
+    """A hub that has no models, and says so when the event is set."""
+    may_answer = threading.Event()
+    hub_server.fault("GET /api/models", "callback", callback=may_answer.wait, times=-1)
+    yield may_answer
+    may_answer.set()
 
 
 @pytest.fixture

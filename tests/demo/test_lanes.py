@@ -1,9 +1,9 @@
 import threading
-import time
 
 import pytest
 
 from demo.lanes import Lanes
+from tests.processes import HANG_S
 
 
 @pytest.mark.parametrize(
@@ -17,12 +17,13 @@ def test_two_passes_share_the_cores_and_never_take_more(cores, count, threads):
 
 def test_no_more_passes_run_at_once_than_there_are_lanes():
     lanes, running, most = Lanes(2), [], []
+    two = threading.Barrier(2)  # nobody leaves a lane before the other one is taken too
 
     def work():
         with lanes.lane():
             running.append(1)
+            two.wait(HANG_S)
             most.append(len(running))
-            time.sleep(0.01)
             running.pop()
 
     threads = [threading.Thread(target=work) for _ in range(8)]
@@ -30,4 +31,5 @@ def test_no_more_passes_run_at_once_than_there_are_lanes():
         thread.start()
     for thread in threads:
         thread.join()
+    assert len(most) == 8
     assert max(most) == 2

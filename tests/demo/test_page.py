@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import resource
 import shutil
 import socket
 import subprocess
@@ -19,6 +18,7 @@ import pytest
 from demo.text import Text
 from tests.hub_repository import WRITER
 from tests.hub_server import HubServer
+from tests.processes import HANG_S
 
 sync_api = pytest.importorskip("playwright.sync_api")
 Axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe
@@ -55,10 +55,7 @@ DRAWN = """colour => new Promise(done => {
     canvas.toBlob(done, 'image/png');
 })"""
 DEAD_HUB = "http://127.0.0.1:9"
-DEADLINE = 3  # times the import of its libraries, for a first answer: machines differ
-WAIT_S = 120  # on one that has
-
-sync_api.expect.set_options(timeout=WAIT_S * 1000)
+sync_api.expect.set_options(timeout=HANG_S * 1000)
 
 pytestmark = [
     pytest.mark.browser,
@@ -91,7 +88,6 @@ class Demo:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}/"
         self.log = folder / "log.txt"
-        self.started = time.monotonic()
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, str(ROOT / "app.py")],
@@ -101,8 +97,10 @@ class Demo:
                 stderr=subprocess.STDOUT,
             )
 
-    def wait(self, seconds=300):
-        while self.process.poll() is None and time.monotonic() - self.started < seconds:
+    def wait(self):
+        for _ in range(10 * HANG_S):
+            if self.process.poll() is not None:
+                break
             try:
                 with urllib.request.urlopen(self.url) as response:
                     assert response.status == 200
@@ -114,7 +112,7 @@ class Demo:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(timeout=WAIT_S)
+        self.process.wait(timeout=HANG_S)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -126,8 +124,16 @@ def exports(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def demo(cards, tmp_path_factory):
-    running = Demo(cards, tmp_path_factory.mktemp("demo")).wait()
+def silent_hub():
+    """A hub that takes connections and never answers; closed, it refuses them."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def demo(cards, tmp_path_factory, silent_hub):
+    hub = f"http://127.0.0.1:{silent_hub.getsockname()[1]}"
+    running = Demo(cards, tmp_path_factory.mktemp("demo"), hub).wait()
     yield running
     running.stop()
 
@@ -135,7 +141,9 @@ def demo(cards, tmp_path_factory):
 @pytest.fixture(scope="module")
 def chromium():
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=FLAGS, timeout=HANG_S * 1000
+        )
         yield browser
         browser.close()
 
@@ -146,7 +154,7 @@ class Visit:
     def __init__(self, context, url, waits="Waiting for a picture"):
         self.complaints, self.hosts = [], set()
         self.page = context.new_page()
-        self.page.set_default_timeout(WAIT_S * 1000)
+        self.page.set_default_timeout(HANG_S * 1000)
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", self._note)
@@ -220,17 +228,20 @@ def test_a_picture_taken_away_takes_its_answers_with_it(visit, cat):
     visit.expect("#right-card", "62.2%")
     visit.page.locator("#picture button[aria-label='Remove Image']").click()
     visit.expect("#verdict", "Waiting for a picture")
-    assert "62.2%" not in visit.text("#right-card")
+    sync_api.expect(visit.page.locator("#right-card")).not_to_contain_text("62.2%")
 
 
-def test_a_model_that_cannot_be_fetched_is_a_sentence_beside_the_other_answer(visit, cat):
+def test_a_model_that_cannot_be_fetched_is_a_sentence_beside_the_other_answer(
+    visit, cat, silent_hub
+):
     visit.upload(cat)
     visit.choose("left", "owner/unreachable")
     visit.expect("#left-card", "Fetching owner/unreachable from the hub.")
     visit.expect("#right-card", "62.2%")
     visit.choose("right", "mobilenet-tiny")  # the page goes on working meanwhile
     visit.expect("#right-card", "95.3%")
-    visit.expect("#left-card", "This model cannot be used. owner/unreachable: no such folder, and")
+    silent_hub.close()
+    visit.expect("#left-card", "This model cannot be used. owner/unreachable: the hub")
     visit.expect("#verdict", "Only one model answered: mobilenet-tiny says cat.")
     assert "Traceback" not in visit.page.content()
     visit.choose("left", "resnet-tiny")
@@ -360,8 +371,7 @@ def test_a_batch_is_a_table_that_can_be_filtered_and_taken_along(visit, cat, tmp
     visit.page.locator("#batch-model-0 input").press("Enter")
     visit.page.locator("#batch-start").click()
     visit.expect("#batch-summary", "3 of 3 pictures · models disagree: 2 · cannot be read: 1")
-    bodies = visit.page.locator("#batch-table tbody")
-    assert bodies.count() == 3
+    sync_api.expect(visit.page.locator("#batch-table tbody")).to_have_count(3)
     visit.expect("#batch-table .problem", "not a picture of a known kind")
     visit.page.locator("#only-odd input").check()
     sync_api.expect(visit.page.locator("#batch-table .problem")).to_be_hidden()
@@ -415,9 +425,10 @@ def test_a_visitor_picks_two_models_of_a_hub_that_then_goes_away(chromium, tmp_p
     mobilenet, resnet = names
     weights = (ROOT / "model_cards" / Path(resnet).name / "model.safetensors").read_bytes()
     digest = hashlib.sha256(weights).hexdigest()
-    hub.fault(f"GET /large/{digest}", "pause", callback=lambda: may_end.wait(WAIT_S))
+    hub.fault(f"GET /large/{digest}", "pause", callback=lambda: may_end.wait(HANG_S))
     (tmp_path / "cards").mkdir()
     offered = {"MODELS": ",".join(names), "HF_HOME": str(tmp_path / "empty")}
+    offered["HF_HUB_DOWNLOAD_TIMEOUT"] = str(HANG_S)  # longer than the hub's pause
     running = Demo(tmp_path / "cards", tmp_path, hub.endpoint, **offered).wait()
     with chromium.new_context() as context:
         visitor = Visit(context, running.url, waits="")
@@ -453,23 +464,12 @@ def test_a_phone_needs_no_sideways_scroll(demo, chromium, cat):
         assert right["y"] > left["y"] + left["height"]
 
 
-def children_s():
-    """Of the processor's time, not of the clock's: other work on the machine does not count."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def test_a_start_asks_no_hub_answers_soon_and_leaves_nothing(
-    cards, cat, chromium, tmp_path, monkeypatch
-):
+def test_a_start_asks_no_hub_and_leaves_nothing(cards, cat, chromium, tmp_path, monkeypatch):
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
     secret = tmp_path / "my-secret.jpg"
     secret.write_bytes(cat.read_bytes())
-    began_s = children_s()
-    subprocess.run([sys.executable, "-c", "import gradio, torch"], check=True)
-    import_s = children_s() - began_s
     with socket.create_server(("127.0.0.1", 0)) as hub:
         demo = Demo(cards, tmp_path, hub=f"http://127.0.0.1:{hub.getsockname()[1]}").wait()
         with chromium.new_context() as context:
@@ -486,7 +486,6 @@ def test_a_start_asks_no_hub_answers_soon_and_leaves_nothing(
     log = demo.log.read_text()
     assert "closing: finishing what runs" in log
     assert "my-secret" not in log
-    assert children_s() - began_s - import_s < DEADLINE * import_s
 
 
 @pytest.mark.parametrize("problem", ["setting", "port"])
@@ -499,7 +498,7 @@ def test_a_start_that_cannot_work_is_one_sentence(cards, tmp_path, problem):
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=HANG_S,
         )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr

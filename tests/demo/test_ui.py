@@ -9,6 +9,7 @@ from demo.service import Service
 from demo.settings import Settings
 from demo.text import Text
 from demo.ui import build_page
+from tests.processes import HANG_S
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,6 @@ def test_the_examples_are_there_with_their_licence():
 def test_the_page_is_laid_out_before_pytorch_is_imported():
     done = subprocess.run(
         [sys.executable, "-c", "import sys, demo.server; sys.exit('torch' in sys.modules)"],
-        timeout=60,
+        timeout=HANG_S,
     )
     assert done.returncode == 0

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,9 @@ from hub_models import ImageClassifier, parts
 from hub_models.cli import main
 from hub_models.drawn import draw
 from hub_models.export_cache import cached_export
+from hub_models.share import Share
 from tests import pictures
+from tests.processes import HANG_S
 
 Captured = pytest.CaptureFixture[str]
 COUNT = 40
@@ -185,14 +186,25 @@ def test_top_does_not_go_with_a_table(photos: Path, model: Path, capsys: Capture
     assert "--top does not go with --to" in capsys.readouterr().err
 
 
+IN_PARTS_OF_3 = "import sys; from hub_models import cli, parts; parts.CHUNK = 3\n"
+WAITING_AFTER_TWO = """
+write = parts.Parts.write
+def write_and_wait(self, number, rows):
+    write(self, number, rows)
+    if number == 1:
+        print("two parts are there", flush=True)
+        sys.stdin.read()  # until a signal comes
+parts.Parts.write = write_and_wait
+"""
+
+
 def stop_early(photos: Path, model: Path, target: Path, how: int) -> tuple[int, str]:
     """Start the command, send it a signal once two parts are there, and see what it says."""
-    code = "import sys; from hub_models import cli, parts; parts.CHUNK = 3; sys.exit(cli.main())"
+    code = f"{IN_PARTS_OF_3}{WAITING_AFTER_TWO}sys.exit(cli.main())"
     command = [sys.executable, "-c", code, "classify", str(photos), "--model", str(model)]
-    part = target.with_name(f"{target.name}.partial") / "parts" / "00000001.jsonl"
-    with subprocess.Popen([*command, "--to", target], stderr=subprocess.PIPE, text=True) as process:
-        while process.poll() is None and not part.exists():
-            time.sleep(0.001)
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen([*command, "--to", target], **pipes, text=True) as process:
+        assert process.stdout.readline() == "two parts are there\n", process.stderr.read()
         process.send_signal(how)
         said = process.stderr.read()
     assert not target.exists()
@@ -235,8 +247,8 @@ def test_two_processes_share_the_pictures_and_the_last_one_joins(
     photos: Path, model: Path, whole: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / "t.jsonl"
-    code = "import sys; from hub_models import cli, parts; parts.CHUNK = 3; sys.exit(cli.main())"
-    command = [sys.executable, "-c", code, "classify", str(photos)]
+    command = [sys.executable, "-c", f"{IN_PARTS_OF_3}sys.exit(cli.main())"]
+    command += ["classify", str(photos)]
     command += ["--model", str(model), "--to", str(target)]
     ranks = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
     processes = [
@@ -245,7 +257,7 @@ def test_two_processes_share_the_pictures_and_the_last_one_joins(
         )
         for rank in "01"
     ]
-    said = [process.communicate(timeout=120)[1] for process in processes]
+    said = [process.communicate(timeout=HANG_S)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
     assert sum("the last of 2 writes" in err for err in said) == 1
     assert target.read_bytes() == whole.read_bytes()
@@ -267,6 +279,11 @@ def test_the_parts_of_one_of_two_processes_are_half_of_the_work(
     assert classify(photos, model, target) == 0  # a process that comes late finds all done
     monkeypatch.setenv("WORLD_SIZE", "1")
     assert classify(photos, model, target) == 1
+
+
+def test_a_process_that_comes_after_the_join_leaves_no_lock_behind(tmp_path: Path) -> None:
+    assert parts.Parts(tmp_path / "t.csv", Share(1, 2, 2)).join({}) is None
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

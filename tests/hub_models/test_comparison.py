@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub_models.comparison import parse_comparison, read_comparison, render_comparison
@@ -94,7 +94,7 @@ def test_what_is_no_comparison_at_all_is_refused() -> None:
             parse_comparison(text)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(place=st.sampled_from(places(json.loads(TEXT))), value=KINDS)
 def test_any_value_in_any_place_is_read_or_refused(
     place: tuple[str | int, ...], value: object

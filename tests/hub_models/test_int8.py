@@ -16,14 +16,13 @@ from hub_models import ConfigError, ImageClassifier, PreprocessConfig
 from hub_models.class_folders import read_class_folders
 from hub_models.cli import main
 from hub_models.export import export_onnx
-from hub_models.int8 import Measured, Trial, export_int8, find_failures
+from hub_models.int8 import MAX_LOSS, Measured, Trial, export_int8, find_failures
 from hub_models.quantise import count_convs
 from hub_models.session import Session
 from hub_models.timing import Latency
 
 LABELS = ("red", "green", "blue")
 PER_CLASS = 12
-STEPS = 60
 
 
 def coloured(target: int, seed: int) -> Image.Image:
@@ -45,26 +44,23 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def classifier_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny model that has learnt the three colours."""
+    """A tiny model that tells the colours by weights written down, not learnt: so on any machine.
+
+    The three channels of the picture go through all layers as they are, with a little of
+    everything else; "green" is what it says where there is no colour at all.
+    """
     torch.manual_seed(0)
     tiny = PreprocessConfig(resize=36, crop=32)
     model = ImageClassifier.create("mobilenetv2_025", LABELS, preprocess=tiny)
-    batches = [
-        torch.stack([model.pixels(coloured(i % 3, 1000 + 24 * n + i)) for i in range(24)])
-        for n in range(STEPS)
-    ]
-    targets = torch.arange(24) % 3
-    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    for batch in batches:
-        nn.functional.cross_entropy(model(batch), targets).backward()
-        optimiser.step()
-        optimiser.zero_grad()
+    around = {b.conv[-2] for b in model.modules() if getattr(b, "use_res_connect", False)}
     with torch.no_grad():
-        for norm in (m for m in model.modules() if isinstance(m, nn.BatchNorm2d)):
-            norm.momentum = None  # the plain mean of what follows
-            norm.reset_running_stats()
-        for batch in batches[-10:]:
-            model(batch)
+        for conv in (m for m in model.modules() if isinstance(m, nn.Conv2d)):
+            conv.weight *= 0.05
+            middle = conv.kernel_size[0] // 2
+            for channel in range(0 if conv in around else 3):
+                conv.weight[channel, channel if conv.groups == 1 else 0, middle, middle] += 1
+        model.head.weight.copy_(torch.eye(*model.head.weight.shape))
+        model.head.bias.copy_(torch.tensor([0.0, 0.4, 0.0]))
     folder = tmp_path_factory.mktemp("classifier") / "colours"
     model.save_pretrained(folder)
     return folder
@@ -87,8 +83,8 @@ def trial(fp32: Path, pictures: Path) -> tuple[Trial, Path]:
 @pytest.mark.slow
 def test_the_int8_file_keeps_the_accuracy(trial: tuple[Trial, Path]) -> None:
     measured = trial[0]
-    assert measured.fp32.accuracy == 1
-    assert measured.best.accuracy >= 0.995
+    assert measured.fp32.accuracy > 0.9
+    assert measured.best.accuracy >= measured.fp32.accuracy - MAX_LOSS
     assert not any("accuracy" in failure for failure in measured.failures)
     assert (measured.calibration_pictures, measured.measured_pictures) == (9, 27)
 

@@ -1,7 +1,8 @@
-import time
+from types import SimpleNamespace
 
 import pytest
 
+from hub_models import timing
 from hub_models.timing import (
     describe_machine,
     summarise,
@@ -24,16 +25,33 @@ def test_one_slow_call_in_a_hundred_shows_in_p99_alone() -> None:
     assert latency.p99 > 100
 
 
-def test_a_call_that_sleeps_takes_at_least_that_long() -> None:
-    latency = time_calls(lambda: time.sleep(0.003), seconds=0)
-    assert latency.calls == 10
-    assert 3 <= latency.p50 <= latency.p95 <= latency.p99
+class Watch:
+    """A clock that stands still but for what `pass_s` adds."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s = 0.0
+        monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter=lambda: self.now_s))
+
+    def pass_s(self, seconds: float) -> None:
+        self.now_s += seconds
 
 
-def test_the_first_calls_are_not_timed() -> None:
-    waits_s = iter([0.2, 0.2, 0.2])
-    latency = time_calls(lambda: time.sleep(next(waits_s, 0)), seconds=0)
-    assert latency.p99 < 100
+def test_a_call_takes_as_long_as_the_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch(monkeypatch)
+    latency = time_calls(lambda: watch.pass_s(0.25), seconds=4)
+    assert latency.calls == 16
+    assert latency.p50 == latency.p95 == latency.p99 == 250
+
+
+def test_ten_calls_are_timed_however_long_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch(monkeypatch)
+    assert time_calls(lambda: watch.pass_s(60), seconds=0.1).calls == 10
+
+
+def test_the_first_calls_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch, waits_s = Watch(monkeypatch), iter([9.0, 9.0, 9.0])
+    latency = time_calls(lambda: watch.pass_s(next(waits_s, 0.5)), seconds=0)
+    assert latency.p99 == 500
 
 
 def test_calls_that_are_compared_take_turns() -> None:

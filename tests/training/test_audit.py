@@ -2,7 +2,6 @@ import json
 import os
 import shutil
 import struct
-import time
 import zlib
 from pathlib import Path
 
@@ -50,6 +49,14 @@ FINE = {
     "exif.jpg": broken_exif(pictures.photo(64, 48)),
     "really_a_jpeg.png": pictures.encode(pictures.photo(64, 48), "JPEG"),
 }
+
+
+def wait_for_a_tick(folder: Path) -> None:
+    """Wait until the file system gives new files another time: some count whole seconds."""
+    (folder / "tick").touch()
+    before = (folder / "tick").stat().st_mtime_ns
+    while (folder / "tick").stat().st_mtime_ns == before:
+        (folder / "tick").touch()
 
 
 def shown_bars(capsys: pytest.CaptureFixture[str]) -> str:
@@ -149,7 +156,7 @@ def test_a_changed_file_is_audited_again(class_folders: Path, keeps_time: bool) 
     path = class_folders / "blue" / "blue-07.jpg"
     before = path.stat()
     assert audit(load_data(str(class_folders)), quiet=True).unreadable == ()
-    time.sleep(0.02)  # longer than a file system's clock tick
+    wait_for_a_tick(class_folders.parent)
     content = bytearray(path.read_bytes())
     content[:4] = b"text"
     path.write_bytes(content)  # of the same size
@@ -160,7 +167,9 @@ def test_a_changed_file_is_audited_again(class_folders: Path, keeps_time: bool) 
 
 
 def test_pictures_inside_a_table_are_audited_once(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     features = datasets.Features(
         {"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])}
@@ -178,7 +187,7 @@ def test_pictures_inside_a_table_are_audited_once(
     assert "reading train" in shown_bars(capsys)
     assert audit(load_data(str(tmp_path), validation_fraction=0.2)).unreadable == ()
     assert "reading" not in shown_bars(capsys)
-    time.sleep(0.02)
+    wait_for_a_tick(tmp_path_factory.mktemp("clock"))
     save([*images[:9], half(images[9])])
     found = audit(load_data(str(tmp_path), validation_fraction=0.2))
     assert "image: damaged or truncated" in found.unreadable[0].reason

@@ -233,7 +233,7 @@ def test_hints_bring_the_features_nearer(
     assert before > 0.9  # a new projection knows nothing: right angles
     train(training, *range(6))
     after = hint_losses(outputs(training, data)[1], theirs).mean()
-    assert after < 0.85 * before
+    assert after < 0.95 * before
 
 
 @pytest.mark.parametrize("view", ["centre", "student"])

@@ -12,6 +12,8 @@ import pytest
 import torch
 
 from hub_models import ImageClassifier, PreprocessConfig
+from tests.processes import HANG_S
+from tests.training.finetune_and_wait import WAITS_AT
 from training.evaluate import main as evaluate
 from training.finetune import main as finetune
 from training.plots import main as draw_runs
@@ -62,13 +64,15 @@ def test_the_checkpoint_is_the_best_epoch_not_the_last(
     assert config.results["validation"]["accuracy"] == best["validation_accuracy"]
 
 
-def launch(processes: int, words: list[str]) -> "subprocess.Popen[str]":
+def launch(
+    processes: int, words: list[str], script: str = "training/finetune.py"
+) -> "subprocess.Popen[str]":
     """Start the script as a file under `accelerate launch`, in a process group of its own."""
     command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu"]
     command += ["--num_processes", str(processes), "--num_machines", "1"]
     command += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
     return subprocess.Popen(
-        [*command, "training/finetune.py", *words],
+        [*command, script, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -170,21 +174,19 @@ def test_a_killed_run_resumes_to_the_bits_of_an_uninterrupted_one(
     runs = {name: tmp_path / name for name in ("whole", "killed")}
     words = {name: typed(tiny_recipe, **keys, out=out) for name, out in runs.items()}
     whole = launch(processes, words["whole"])
-    killed = launch(processes, words["killed"])
-    deadline = time.monotonic() + 120
-    while not list((runs["killed"] / "state").glob("00001-*.state")):  # in the second epoch
+    killed = launch(processes, words["killed"], "tests/training/finetune_and_wait.py")
+    while not (runs["killed"] / "state" / WAITS_AT).exists():
         assert killed.poll() is None, killed.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+        time.sleep(0.05)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
-    said = whole.communicate(timeout=120)[0]
+    said = whole.communicate(timeout=HANG_S)[0]
     assert whole.returncode == 0, said
-    assert len(rows(runs["killed"])) < 3
+    assert len(rows(runs["killed"])) == 1
     resumed = launch(processes, [*words["killed"], "--resume"])
-    said = resumed.communicate(timeout=120)[0]
+    said = resumed.communicate(timeout=HANG_S)[0]
     assert resumed.returncode == 0, said
-    assert "resuming at epoch 2" in said
+    assert "resuming at epoch 2, step 3" in said
     assert_bit_equal(final_state(runs["killed"]), final_state(runs["whole"]))
 
 
@@ -197,7 +199,7 @@ def test_two_processes_make_the_run_of_one(
     runs = {n: tmp_path / str(n) for n in (1, 2)}
     started = [launch(n, typed(tiny_recipe, **keys, out=out)) for n, out in runs.items()]
     for process in started:
-        said = process.communicate(timeout=120)[0]
+        said = process.communicate(timeout=HANG_S)[0]
         assert process.returncode == 0, said
     one, two = rows(runs[1]), rows(runs[2])
     for key in ("backbone_learning_rate", "head_learning_rate"):
@@ -226,7 +228,7 @@ def test_two_processes_are_taught_as_one_is(
     runs = {n: tmp_path / str(n) for n in (1, 2)}
     started = [launch(n, typed(tiny_recipe, **keys, out=out)) for n, out in runs.items()]
     for process in started:
-        said = process.communicate(timeout=120)[0]
+        said = process.communicate(timeout=HANG_S)[0]
         assert process.returncode == 0, said
     for a, b in zip(rows(runs[1]), rows(runs[2]), strict=True):  # dropout differs
         assert a["train_loss"] == pytest.approx(b["train_loss"], rel=0.05)
