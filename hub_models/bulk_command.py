@@ -14,7 +14,7 @@ from hub_models.bulk import Scorer, score, table_columns
 from hub_models.config_json import render_config
 from hub_models.errors import HubModelsError, ImageError
 from hub_models.parts import Parts, Summary
-from hub_models.picture_walk import plan_walk
+from hub_models.picture_walk import LeftOut, PictureWalk, plan_walk
 from hub_models.runtime import load_runtime
 from hub_models.share import Share, read_share
 from hub_models.table import check_table
@@ -44,7 +44,7 @@ def classify_in_bulk(options: argparse.Namespace) -> int:
         "models": [[s.source, s.runtime.revision, _fingerprint(s)] for s in scorers],
     }
     try:
-        parts.begin(plan, walk.names())
+        _begin(parts, plan, walk)
         _work(parts, share, Path(walk.base), scorers)
         summary = parts.join(table_columns(scorers))
     except KeyboardInterrupt as error:
@@ -53,6 +53,15 @@ def classify_in_bulk(options: argparse.Namespace) -> int:
         _tell(f"process {share.rank} is done; the last of {share.world_size} writes {target}")
         return 0
     return _report(summary, options)
+
+
+def _begin(parts: Parts, plan: dict[str, Any], walk: PictureWalk) -> None:
+    left_out = LeftOut()
+    try:
+        parts.begin(plan, walk.names(left_out))
+    finally:
+        if left_out.counts:
+            _tell(str(left_out))
 
 
 def _work(parts: Parts, share: Share, base: Path, scorers: list[Scorer]) -> None:

@@ -1,12 +1,14 @@
 """A folder of class folders to pictures with targets, for calibrating and measuring exports."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from hub_models.errors import ConfigError
-from hub_models.image_kinds import SUFFIXES
+from hub_models.picture_tree import find_classes, walk_tree
+from hub_models.picture_walk import LeftOut
 
 _CALIBRATION_SHARE: Final = 4  # one picture in so many calibrates, the others measure
 
@@ -24,33 +26,41 @@ class LabelledPicture:
     target: int
 
 
-def read_class_folders(root: Path, label_names: Sequence[str]) -> list[LabelledPicture]:
+def read_class_folders(
+    root: Path, label_names: Sequence[str], left_out: LeftOut | None = None
+) -> list[LabelledPicture]:
     """List the pictures of a folder that has one sub-folder per class.
 
     Args:
         root: Its sub-folders are named as the model's labels; classes may be absent.
         label_names: C class names in the order of the logits.
+        left_out: Sees what is not used.
 
     Returns:
         Pictures in the order of classes, then of file names.
 
     Raises:
-        ConfigError: If there is no such folder, a sub-folder is no label, or there is no picture.
+        ConfigError: If there is no such folder, a sub-folder is no label, there are split folders,
+            or there is no picture.
     """
-    if not root.is_dir():
-        raise ConfigError(f"{root}: no such folder")
-    folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-    for folder in folders:
-        if folder.name not in label_names:
-            raise ConfigError(f"{folder}: not one of the model's labels ({_few(label_names)})")
+    found = find_classes(walk_tree(root))
+    if found.folders:
+        names = ", ".join(found.folders.values())
+        first = os.path.join(found.root, next(iter(found.folders.values())))
+        raise ConfigError(f"{root}: holds splits ({names}); name the one to use, such as {first}")
+    for label in found.splits["train"]:
+        if label not in label_names:
+            raise ConfigError(
+                f"{root / label}: not one of the model's labels ({_few(label_names)})"
+            )
+    if left_out is not None:
+        for each in found.left_out.values():
+            left_out.add(each)
     pictures = [
-        LabelledPicture(path, label_names.index(folder.name))
-        for folder in folders
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in SUFFIXES and path.is_file()
+        LabelledPicture(Path(found.root, name), label_names.index(label))
+        for label, names in found.splits["train"].items()
+        for name in names
     ]
-    if not pictures:
-        raise ConfigError(f"{root}: no pictures in sub-folders named {_few(label_names)}")
     return sorted(pictures, key=lambda picture: picture.target)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from hub_models.class_folders import LabelledPicture, read_class_folders, thin
 from hub_models.errors import CheckpointError
+from hub_models.picture_walk import LeftOut
 
 _MAX_PARITY_PICTURES = 64
 
@@ -56,7 +57,10 @@ def _export(options: argparse.Namespace) -> int:
     pictures = []
     if options.calibrate is not None:
         labels = hub.read_config(folder).label_names
-        pictures = read_class_folders(options.calibrate, labels)
+        left_out = LeftOut()
+        pictures = read_class_folders(options.calibrate, labels, left_out)
+        if left_out.counts:
+            print(f"hub-models: {left_out}", file=sys.stderr)
     path = options.to / "model.onnx"
     parity = export_onnx(folder, path, pixels=_pixels(folder, pictures))
     facts: dict[str, Any] = {

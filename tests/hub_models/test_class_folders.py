@@ -1,9 +1,11 @@
+import shutil
 from pathlib import Path
 
 import pytest
 
 from hub_models.class_folders import LabelledPicture, cut, read_class_folders, thin
 from hub_models.errors import ConfigError
+from hub_models.picture_walk import LeftOut
 
 
 @pytest.fixture
@@ -31,8 +33,32 @@ def test_a_folder_that_is_no_label_is_named(root: Path) -> None:
 def test_no_folder_and_no_pictures_are_errors(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="gone: no such folder"):
         read_class_folders(tmp_path / "gone", ["cat"])
-    with pytest.raises(ConfigError, match="no pictures in sub-folders named a, b, c, d, e, …"):
+    with pytest.raises(ConfigError, match="no pictures in class folders"):
         read_class_folders(tmp_path, list("abcdef"))
+
+
+def test_what_training_reads_calibrates_and_the_rest_is_counted(root: Path) -> None:
+    for name in ("dog/puppies/d.jpg", "dog/photo", "stray.jpg"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).touch()
+    (root / "dog" / "photo").write_bytes(b"\xff\xd8\xff\xe0")
+    left_out = LeftOut()
+    found = read_class_folders(root, ["dog", "cat"], left_out)
+    assert [p.path.relative_to(root).as_posix() for p in found] == [
+        "dog/a.PNG", "dog/b.jpg", "dog/photo", "dog/puppies/d.jpg", "cat/c.webp"
+    ]  # fmt: skip
+    said = "left out 1 outside of the class folders, 1 .txt: stray.jpg, cat/notes.txt"
+    assert str(left_out) == said
+
+
+def test_of_splits_one_must_be_named(root: Path) -> None:
+    shutil.rmtree(root / "dog")
+    shutil.rmtree(root / "cat")
+    for split in ("Train", "val"):
+        (root / split / "dog").mkdir(parents=True)
+        (root / split / "dog" / "a.jpg").touch()
+    with pytest.raises(ConfigError, match=r"holds splits \(Train, val\); name the one to use"):
+        read_class_folders(root, ["dog", "cat"])
 
 
 def test_a_quarter_of_each_class_calibrates_and_no_picture_is_in_both_parts() -> None:
