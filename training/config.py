@@ -33,6 +33,11 @@ _AUGMENTATION: Final = (
     "random_erasing",
     "seed",
 )
+# Beside `crop`, what makes a view random where it is not 0.
+_CHANCES: Final = (
+    *("flip", "rotation", "colour_jitter", "rand_augment", "random_erasing"),
+    *("blur", "shrink", "grey", "jpeg"),
+)
 
 
 @dataclass(frozen=True)
@@ -172,8 +177,11 @@ class Recipe:
         return max(self.image_size_start, int(size) // 32 * 32)
 
     def augmentation(self) -> dict[str, Any]:
-        """Give the keys that decide what a view of an image is."""
-        return {key: getattr(self, key) for key in _AUGMENTATION}
+        """Give the keys that decide what a view of an image is; the seed only where it is drawn."""
+        keys = {key: getattr(self, key) for key in _AUGMENTATION}
+        if self.crop == "center" and not any(keys[key] for key in _CHANCES):
+            del keys["seed"]  # so that several seeds of a head share the features
+        return keys
 
     def render(self) -> str:
         """Write the recipe as TOML, every key with its value."""

@@ -57,6 +57,16 @@ def test_a_head_trained_on_cached_features_equals_one_trained_on_images(
     torch.testing.assert_close(cached, uncached, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(("flip", "made"), [(0.0, 2), (0.5, 3)])
+def test_heads_of_other_seeds_share_the_features_unless_the_views_are_random(
+    flip: float, made: int, accelerator: Accelerator, data: Data
+) -> None:
+    fixed = {"crop": "center", "colour_jitter": 0.0, "flip": flip, "views": 1}
+    for seed in (0, 1):
+        trained_head(accelerator, data, cache_features=True, seed=seed, **fixed)
+    assert len(files()) == made
+
+
 def test_the_features_are_the_backbone_s(accelerator: Accelerator, data: Data) -> None:
     model = make_model().eval()
     path = cached_features(accelerator, model, source(data, model), workers=0)
