@@ -188,12 +188,15 @@ def test_top_does_not_go_with_a_table(photos: Path, model: Path, capsys: Capture
 
 IN_PARTS_OF_3 = "import sys; from hub_models import cli, parts; parts.CHUNK = 3\n"
 WAITING_AFTER_TWO = """
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 write = parts.Parts.write
 def write_and_wait(self, number, rows):
     write(self, number, rows)
     if number == 1:
         print("two parts are there", flush=True)
-        sys.stdin.read()  # until a signal comes
+    while number == 1:  # until a signal comes
+        time.sleep(0.05)
 parts.Parts.write = write_and_wait
 """
 
@@ -202,7 +205,7 @@ def stop_early(photos: Path, model: Path, target: Path, how: int) -> tuple[int, 
     """Start the command, send it a signal once two parts are there, and see what it says."""
     code = f"{IN_PARTS_OF_3}{WAITING_AFTER_TWO}sys.exit(cli.main())"
     command = [sys.executable, "-c", code, "classify", str(photos), "--model", str(model)]
-    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen([*command, "--to", target], **pipes, text=True) as process:
         assert process.stdout.readline() == "two parts are there\n", process.stderr.read()
         process.send_signal(how)
