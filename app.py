@@ -7,6 +7,7 @@ import tempfile
 
 from demo.settings import QUIET, read_settings
 from hub_models import ConfigError
+from hub_models.machine import temporary_folder
 
 
 def main() -> None:
@@ -15,10 +16,10 @@ def main() -> None:
     for ours in ("__main__", "demo", "hub_models"):  # others' news is not for this log
         logging.getLogger(ours).setLevel(logging.INFO)
     try:
-        settings = read_settings(os.environ)
+        settings, temporary = read_settings(os.environ), temporary_folder()
     except ConfigError as error:
         sys.exit(f"app.py: {error}")
-    with tempfile.TemporaryDirectory(prefix="hub-models-demo-") as uploads:
+    with tempfile.TemporaryDirectory(prefix="hub-models-demo-", dir=temporary) as uploads:
         os.environ.update(QUIET, GRADIO_TEMP_DIR=uploads)
         from demo.server import build_app, serve  # after the environment: they import gradio
         from demo.service import Service

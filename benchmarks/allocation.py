@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from benchmarks.apart import run_apart
-from hub_models.timing import usable_cores
+from hub_models.machine import usable_cores
 
 SETTINGS: Final = (  # architecture, px, images of a batch
     ("resnet18", 128, 64),

@@ -33,7 +33,7 @@ import httpx
 import numpy as np
 
 from hub_models.drawn import draw
-from hub_models.timing import describe_machine
+from hub_models.machine import describe_machine
 
 ROOT = Path(__file__).resolve().parent.parent
 CARDS = ROOT / "model_cards"

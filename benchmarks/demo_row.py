@@ -17,7 +17,7 @@ from benchmarks.demo_load import CARDS, ask, compare_at_once, encode, serving
 from benchmarks.limit import Rates, network, rates
 from benchmarks.results import Results, finish, parser
 from benchmarks.row import Kind, Row, against
-from hub_models.timing import usable_cores
+from hub_models.machine import usable_cores
 
 GOAL = 2.0
 TOLERANCE = 1e-3  # of a probability

@@ -24,7 +24,7 @@ from benchmarks.limit import Rates, rates
 from benchmarks.results import Results, finish, parser
 from benchmarks.row import Kind, Row, against, cores
 from hub_models.bulk import PASS
-from hub_models.timing import usable_cores
+from hub_models.machine import usable_cores
 
 SLICES = 4
 DIFFERENT = 400  # pictures; the others are hard links to them

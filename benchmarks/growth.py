@@ -23,7 +23,7 @@ from benchmarks.results import Results, finish, middle, parser
 from benchmarks.row import Row, at_most
 from hub_models import ImageClassifier, PreprocessConfig
 from hub_models.export_cache import cached_export
-from hub_models.timing import usable_cores
+from hub_models.machine import usable_cores
 
 SIZES = (1, 4, 16)
 WAYS = ("head training", "full training", "evaluation", "scoring")

@@ -134,9 +134,9 @@ def parts(folder: Path) -> dict[str, Callable[[bytes], Any]]:
 
     from hub_models import load_image
     from hub_models.export_cache import cached_export
+    from hub_models.machine import usable_cores
     from hub_models.preprocess import preprocess
     from hub_models.session import INPUT, Session
-    from hub_models.timing import usable_cores
 
     path = cached_export(folder)
     rule = Session(path).config.preprocess

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from benchmarks.row import Row, render
 from hub_models.atomic import staged
-from hub_models.timing import describe_machine
+from hub_models.machine import describe_machine
 from training.run_folder import commit
 
 ARCHITECTURES: Final = ("resnet18", "mobilenetv2_100")

@@ -24,10 +24,11 @@ import onnxruntime
 
 from hub_models import batcher
 from hub_models.drawn import draw
+from hub_models.machine import describe_machine, usable_cores
 from hub_models.profile_worker import peak_bytes
 from hub_models.runtime import Runtime
 from hub_models.session import INPUT, OUTPUTS, Session
-from hub_models.timing import describe_machine, time_calls, usable_cores
+from hub_models.timing import time_calls
 
 SECONDS = 2.0
 CALLERS = 8

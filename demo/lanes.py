@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Final
 
-from hub_models.timing import usable_cores
+from hub_models.machine import usable_cores
 
 SIDE_BY_SIDE: Final = 2  # the page asks two models about one picture: both run at once
 

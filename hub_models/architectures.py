@@ -20,6 +20,7 @@ from torchvision.ops import Conv2dNormActivation
 
 from hub_models.config import PreprocessConfig, abbreviated
 from hub_models.errors import CheckpointError, ConfigError
+from hub_models.machine import own_cache_instead
 
 # Of the paper's table 1: channels at width 1, blocks, stride of the first.
 _MOBILENETV1_STAGES: Final = ((64, 1, 1), (128, 2, 2), (256, 2, 2), (512, 6, 2), (1024, 2, 2))
@@ -87,15 +88,19 @@ def imagenet_weights(name: str) -> tuple[dict[str, Tensor], PreprocessConfig, st
             f"torchvision has no ImageNet weights for {name}; use weights=None, or a folder"
         )
     weights = models.get_weight(title)
+    own = own_cache_instead(torch.hub.get_dir(), "torch", ("TORCH_HOME",))
+    folder = own or Path(torch.hub.get_dir(), "checkpoints")
     try:
-        tensors = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
+        tensors = weights.get_state_dict(
+            progress=True, check_hash=True, weights_only=True, model_dir=folder
+        )
     except (URLError, OSError) as error:
         raise CheckpointError(
             f"ImageNet weights of {name}: cannot be fetched ({error}); "
             "use weights=None, or a folder"
         ) from error
     except (EOFError, RuntimeError, UnpicklingError) as error:
-        path = Path(torch.hub.get_dir(), "checkpoints", weights.url.rpartition("/")[2])
+        path = folder / weights.url.rpartition("/")[2]
         raise CheckpointError(
             f"ImageNet weights of {name}: {path} is damaged; delete it, then they are fetched again"
         ) from error

@@ -13,12 +13,12 @@ from hub_models.atomic import hash_file
 from hub_models.bulk import Scorer, score, table_columns
 from hub_models.config_json import render_config
 from hub_models.errors import HubModelsError, ImageError
+from hub_models.machine import usable_cores
 from hub_models.parts import Parts, Summary
 from hub_models.picture_walk import LeftOut, PictureWalk, plan_walk
 from hub_models.runtime import load_runtime
 from hub_models.share import Share, read_share
 from hub_models.table import check_table
-from hub_models.timing import usable_cores
 
 
 def classify_in_bulk(options: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,7 @@ from hub_models import hub
 from hub_models.atomic import hash_file, staged
 from hub_models.config_json import render_config
 from hub_models.errors import CheckpointError
+from hub_models.machine import cache_folder, cache_folders
 from hub_models.session import installed_version
 
 _FORMAT: Final = "1"  # part of every file's name: changes when what `export_onnx` writes does
@@ -30,12 +31,15 @@ def cached_export(folder: Path) -> Path:
         The file, named by the weights' sha256, the config and the versions that wrote it.
 
     Raises:
-        ConfigError: If the folder's config is wrong, or the `export` extra is not installed.
+        ConfigError: If the folder's config is wrong, the `export` extra is not installed, or
+            nothing can be cached on this machine.
         CheckpointError: If the export fails, or the cache cannot be written.
     """
-    path = _cache_folder() / f"{_fingerprint(folder)}.onnx"
-    if _is_whole(path):
-        return path
+    name = f"{_fingerprint(folder)}.onnx"
+    for there in cache_folders("onnx"):
+        if _is_whole(there / name):
+            return there / name
+    path = cache_folder("onnx") / name
     from hub_models.export import export_onnx  # imports PyTorch, which a file once made needs not
 
     try:
@@ -54,11 +58,6 @@ def cached_export(folder: Path) -> Path:
     return path
 
 
-def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("HUB_MODELS_CACHE") or Path(base) / "hub_models") / "onnx"
-
-
 def _fingerprint(folder: Path) -> str:
     parts = [
         _FORMAT,
@@ -71,8 +70,9 @@ def _fingerprint(folder: Path) -> str:
 
 def _is_whole(path: Path) -> bool:
     """Tell whether the file is there as it was written: ONNX Runtime would run flipped bits."""
-    digest = _digest_path(path)
-    return path.is_file() and digest.is_file() and digest.read_text() == hash_file(path)
+    with suppress(OSError):  # not there, or not ours to read
+        return _digest_path(path).read_text() == hash_file(path)
+    return False
 
 
 def _digest_path(path: Path) -> Path:

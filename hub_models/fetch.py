@@ -127,19 +127,20 @@ def fetch_files(repo_id: str, commit: str, filenames: Sequence[str], access: Acc
     return path.parent
 
 
-def fetch_if_there(repo_id: str, commit: str, filename: str) -> None:
+def fetch_if_there(repo_id: str, commit: str, filename: str, access: Access) -> None:
     """Fetch a file that a repository may lack into the cache.
 
     Args:
         repo_id: "owner/name".
         commit: 40 hex digits.
         filename: Path in the repository.
+        access: Token and cache.
 
     Raises:
         CheckpointError: As `fetch_files`, but not if the file is not there.
     """
     try:
-        _fetch_file(repo_id, commit, filename, Access())
+        _fetch_file(repo_id, commit, filename, access)
     except CheckpointError as error:
         if not isinstance(error.__cause__, hub_errors.EntryNotFoundError):
             raise

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from huggingface_hub import constants
+
 from hub_models.card import is_rendered, render_card
 from hub_models.config import ModelConfig
 from hub_models.config_json import parse_config, render_config
 from hub_models.errors import CheckpointError, ConfigError, named
 from hub_models.fetch import WHY_NO_PICKLE, Access, fetch_files, fetch_if_there, resolve_commit
+from hub_models.machine import own_cache_instead
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and most of what is here needs none
     from torch import Tensor
@@ -84,7 +87,7 @@ def resolve(
         raise ConfigError(f"{source}: a second revision, {revision!r}, was given beside it")
     if not _REPO_ID.fullmatch(repo_id):
         raise CheckpointError(f"{source}: no such folder, and not a name like owner/name either")
-    access = Access(token, cache_dir, local_files_only, force_download)
+    access = Access(token, cache_dir or _own_cache(), local_files_only, force_download)
     commit = resolve_commit(repo_id, revision or named or None, access)
     return Resolved(fetch_files(repo_id, commit, (CONFIG_FILE, WEIGHTS_FILE), access), commit)
 
@@ -107,7 +110,7 @@ def pull(source: str | Path, to: Path | None = None) -> Resolved:
     if found.revision:
         repo_id = str(source).partition("@")[0]
         for name in (CARD_FILE, RESULTS_FILE):
-            fetch_if_there(repo_id, found.revision, name)
+            fetch_if_there(repo_id, found.revision, name, Access(cache_dir=_own_cache()))
     if to is None:
         return found
     if to.exists() and not (to.is_dir() and not any(to.iterdir())):
@@ -193,6 +196,12 @@ def write_config(folder: Path, config: ModelConfig) -> None:
         CheckpointError: If the folder cannot be written.
     """
     _write_files(folder, _rendered(folder, config))
+
+
+def _own_cache() -> Path | None:
+    """Give a cache of our own where the hub client's is in a home that is not known or closed."""
+    variables = ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")
+    return own_cache_instead(constants.HF_HUB_CACHE, "hub", variables)
 
 
 def _rendered(folder: Path, config: ModelConfig) -> dict[str, bytes]:

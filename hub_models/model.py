@@ -17,6 +17,7 @@ from hub_models.config import ModelConfig, PreprocessConfig, abbreviated, check_
 from hub_models.destination import Destination
 from hub_models.errors import ConfigError, named
 from hub_models.image import load_image, to_rgb
+from hub_models.machine import temporary_folder
 from hub_models.prediction import Prediction, rank
 from hub_models.preprocess import preprocess
 from hub_models.publish import Pushed, push
@@ -219,7 +220,7 @@ class ImageClassifier(nn.Module):
                 reached.
         """
         destination = Destination(repo_id, private, revision, create_pr, token)
-        with tempfile.TemporaryDirectory() as aside:
+        with tempfile.TemporaryDirectory(dir=temporary_folder()) as aside:
             self.save_pretrained(aside)
             return push(Path(aside), destination, message=commit_message, dry_run=dry_run)
 

@@ -19,8 +19,8 @@ from hub_models import hub
 from hub_models.config import ModelConfig
 from hub_models.errors import HubModelsError
 from hub_models.export_cache import cached_export
+from hub_models.machine import describe_machine
 from hub_models.model import FREEZE_MODES, ImageClassifier
-from hub_models.timing import describe_machine
 
 _WORKER: Final = "hub_models.profile_worker"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hub_models.errors import ConfigError
-from hub_models.timing import usable_cores
+from hub_models.machine import usable_cores
 
 
 def add_profile(commands: Any, count: Callable[[str], int]) -> None:

@@ -17,6 +17,7 @@ from hub_models.destination import Destination
 from hub_models.errors import CheckpointError, named
 from hub_models.fetch import connect, git_blob, told
 from hub_models.hub import CARD_FILE, read_config, weights_path
+from hub_models.machine import temporary_folder
 from hub_models.readme import merge_readme
 from hub_models.tensor_file import read_tensors
 
@@ -209,7 +210,8 @@ def _keep_readme(
     ours = files[CARD_FILE]
     if not is_there or not isinstance(ours, bytes):  # a path: written by hand here, so it goes
         return False
-    with tempfile.TemporaryDirectory() as aside:  # in the cache it would move the branch's commit
+    # In the cache it would move the branch's commit.
+    with tempfile.TemporaryDirectory(dir=temporary_folder()) as aside:
         path = told(
             lambda: api.hf_hub_download(
                 destination.repo_id, CARD_FILE, revision=start.commit, local_dir=aside

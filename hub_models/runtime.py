@@ -17,10 +17,10 @@ from hub_models.batcher import MAX_BATCH, Batcher, Network
 from hub_models.config import ModelConfig
 from hub_models.errors import ConfigError, ImageError
 from hub_models.image import load_image, to_rgb
+from hub_models.machine import usable_cores
 from hub_models.prediction import Prediction, rank
 from hub_models.preprocess import Pixels, preprocess
 from hub_models.session import Arrays, Session
-from hub_models.timing import usable_cores
 
 if TYPE_CHECKING:  # an exported file needs no PyTorch, nor the hub's client
     from hub_models.hub import Resolved

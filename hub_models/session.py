@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hub_models.config import ModelConfig
 from hub_models.config_json import parse_config
 from hub_models.errors import CheckpointError, ConfigError, named
-from hub_models.timing import usable_cores
+from hub_models.machine import usable_cores
 
 INPUT: Final = "batch"
 OUTPUTS: Final = ("logits", "feature_map")

@@ -1,20 +1,14 @@
-"""How long a call takes: percentiles after warm-up, and the machine they were measured on."""
+"""How long a call takes: percentiles after warm-up."""
 
-import importlib.metadata
-import os
-import platform
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 _WARM_UP_CALLS: Final = 3  # the first calls allocate, choose kernels and wake threads
 _MIN_CALLS: Final = 10
-_VERSIONED: Final = ("numpy", "pillow", "torch", "onnxruntime")
 
 
 @dataclass(frozen=True)
@@ -81,40 +75,3 @@ def time_together(calls: Sequence[Callable[[], object]], *, seconds: float) -> l
             call()
             own_times_s.append(time.perf_counter() - started)
     return [summarise(own_times_s) for own_times_s in times_s]
-
-
-def usable_cores() -> int:
-    """Count the cores this process may run on; a container or `taskset` may allow fewer than all.
-
-    Returns:
-        At least 1.
-    """
-    if hasattr(os, "sched_getaffinity"):  # Linux only
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def describe_machine() -> dict[str, Any]:
-    """Say what numbers were measured on.
-
-    Returns:
-        CPU model, usable cores, system, and the versions of Python and the libraries in use.
-    """
-    versions = {"python": platform.python_version()}
-    for name in _VERSIONED:
-        with suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
-    return {
-        "cpu": _cpu_model(),
-        "cores": usable_cores(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "versions": versions,
-    }
-
-
-def _cpu_model() -> str:
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"

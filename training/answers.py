@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from hub_models import ImageClassifier
 from hub_models.atomic import staged
 from hub_models.errors import CheckpointError, ConfigError
+from hub_models.machine import cache_folder
 from training.audit import audit
 from training.augment import CentreView
-from training.cache import cache_folder, cache_name
+from training.cache import cache_name
 from training.data import Data, Pictures, load_data
 from training.memory import keep_freed_memory
 from training.predict import in_order, predict

@@ -1,23 +1,9 @@
-"""Where files that are computed once stand, and what a picture is known by in their names."""
+"""The name of a file that is computed once, from what it was made of."""
 
 import hashlib
 import os
-from pathlib import Path
 
 import datasets
-
-
-def cache_folder(kind: str) -> Path:
-    """Say where files of a kind are cached: in HUB_MODELS_CACHE, or the user's cache folder.
-
-    Args:
-        kind: What is in them, such as "features".
-
-    Returns:
-        The folder, which need not exist.
-    """
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("HUB_MODELS_CACHE") or Path(base) / "hub_models") / kind
 
 
 def cache_name(split: datasets.Dataset, made: bytes) -> str:

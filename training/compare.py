@@ -32,8 +32,8 @@ from hub_models.comparison import (
     render_comparison,
 )
 from hub_models.errors import ConfigError, HubModelsError
+from hub_models.machine import describe_machine
 from hub_models.profile import count_macs, count_parameters
-from hub_models.timing import describe_machine
 from training.answers import (
     load_readable,
     make_accelerator,

@@ -5,7 +5,6 @@ content: weights, preprocessing, views and pictures.
 """
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,11 +19,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from hub_models.atomic import staged
 from hub_models.config import ModelConfig
 from hub_models.fold import folded
+from hub_models.machine import cache_folder
 from hub_models.model import ImageClassifier
 from training.augment import View
-from training.cache import cache_folder, cache_name
+from training.cache import cache_name
 from training.data import Pictures, as_it_is
 from training.memory import give_back_freed_memory
 from training.sampler import Key
@@ -145,10 +146,8 @@ def cached_features(
     """
     path = cache_folder("features") / f"{_name(model, source)}.safetensors"
     if accelerator.is_main_process and not _is_whole(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.writing")
-        save_file({"features": _compute(accelerator.device, model, source, workers)}, temporary)
-        os.replace(temporary, path)
+        with staged(path) as staging:
+            save_file({"features": _compute(accelerator.device, model, source, workers)}, staging)
     accelerator.wait_for_everyone()
     return path
 

@@ -24,7 +24,8 @@ from PIL import Image
 
 from hub_models.errors import ConfigError
 from hub_models.image import to_rgb
-from training.cache import cache_folder, cache_name
+from hub_models.machine import cache_folder
+from training.cache import cache_name
 from training.data import Data, decode
 from training.reduction import Reduction
 from training.scan import in_threads, scan

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import torch
 
+from hub_models.machine import usable_cores
 from training.config import Recipe
 from training.data import Data
 
@@ -137,4 +138,4 @@ def _taught(recipe: Recipe) -> str:
 def _hardware() -> str:
     if torch.cuda.is_available():
         return f"{torch.cuda.device_count()} × {torch.cuda.get_device_name()}"
-    return f"{os.cpu_count()} CPU cores"
+    return f"{usable_cores()} CPU cores"

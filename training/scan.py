@@ -24,6 +24,7 @@ from tqdm import tqdm
 from hub_models.errors import ImageError
 from hub_models.image import DEFAULT_LIMITS, read_orientation
 from hub_models.image_kinds import FIRST_BYTES, FORMATS, kind_of
+from hub_models.machine import usable_cores
 from training.data import decode
 from training.duplicates import perceptual_hash
 
@@ -111,7 +112,7 @@ def in_threads(
     """
     with (
         warnings.catch_warnings(),
-        ThreadPoolExecutor(os.cpu_count()) as pool,
+        ThreadPoolExecutor(usable_cores()) as pool,
         tqdm(total=len(items), desc=title, disable=quiet, unit="img") as bar,
     ):
         warnings.simplefilter("ignore")  # of Pillow, on odd pictures that it reads all the same

@@ -7,9 +7,9 @@ from typing import Any, Final
 from tqdm import tqdm
 
 from hub_models.comparison import Measurement
+from hub_models.machine import usable_cores
 from hub_models.profile import Settings, profile
 from hub_models.runtime import is_onnx_installed
-from hub_models.timing import usable_cores
 
 _BATCHES: Final = (1, 8)  # one picture for latency and memory, eight for images per second
 

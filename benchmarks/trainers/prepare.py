@@ -18,7 +18,7 @@ from benchmarks.results import Results
 from benchmarks.trainers.order import Order
 from hub_models import ImageClassifier, PreprocessConfig
 from hub_models.atomic import hash_file
-from hub_models.timing import usable_cores
+from hub_models.machine import usable_cores
 
 _CARDS = Path(__file__).resolve().parents[2] / "model_cards"
 

@@ -1,23 +1,12 @@
 from pathlib import Path
 
 import datasets
-import pytest
 
-from training.cache import cache_folder, cache_name
+from training.cache import cache_name
 
 
 def table(*cells: dict[str, object]) -> datasets.Dataset:
     return datasets.Dataset.from_dict({"image": list(cells)})
-
-
-def test_the_folder_is_where_the_environment_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    monkeypatch.delenv("HUB_MODELS_CACHE", raising=False)
-    assert cache_folder("pixels") == tmp_path / "xdg" / "hub_models" / "pixels"
-    monkeypatch.setenv("HUB_MODELS_CACHE", str(tmp_path / "own"))
-    assert cache_folder("pixels") == tmp_path / "own" / "pixels"
 
 
 def test_a_name_follows_what_is_in_the_pictures_their_order_and_what_is_made() -> None:

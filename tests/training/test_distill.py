@@ -7,13 +7,13 @@ from accelerate import Accelerator
 from torch.nn import functional
 
 from hub_models import ConfigError, ImageClassifier, PreprocessConfig, load_image
+from hub_models.machine import cache_folder
 from hub_models.preprocess import preprocess
 from tests.training.conftest import CHANNELS
 from tests.training.test_teacher import write_timm_folder
 from training.config import Recipe
 from training.data import Data, decode, load_data
 from training.distill import Lesson, make_lesson
-from training.features import cache_folder
 from training.loop import Training, set_up
 from training.loss import hint_losses, soft_target_losses
 from training.state import Progress

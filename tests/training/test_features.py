@@ -5,8 +5,8 @@ import torch
 from accelerate import Accelerator
 
 from hub_models import ImageClassifier, PreprocessConfig
+from hub_models.machine import cache_folder
 from training.augment import CentreView
-from training.cache import cache_folder
 from training.config import Recipe
 from training.data import Data, load_data
 from training.features import Features, FeatureSource, cached_features

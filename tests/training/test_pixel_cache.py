@@ -11,10 +11,10 @@ import pytest
 from accelerate import Accelerator
 
 from hub_models import PreprocessConfig
+from hub_models.machine import cache_folder
 from hub_models.preprocess import preprocess
 from tests.training.conftest import draw, photo
 from training.augment import StoredView
-from training.cache import cache_folder
 from training.data import Data, Pictures, decode, load_data
 from training.pixel_cache import PixelCache, pixel_caches
 from training.reduction import EvaluationSquare, Reduction, ShorterSide
