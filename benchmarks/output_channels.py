@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from hub_models import ImageClassifier
-from training.answers import make_accelerator
+from training.accelerator import make_accelerator
 from training.augment import CentreView
 from training.command_line import whole_numbers
 from training.data import load_data

@@ -10,7 +10,7 @@ from typing import Final
 import datasets
 import numpy as np
 import torch
-from accelerate import Accelerator, DataLoaderConfiguration
+from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 from numpy.typing import NDArray
 
@@ -22,7 +22,6 @@ from training.audit import audit
 from training.augment import CentreView
 from training.cache import cache_name
 from training.data import Data, Pictures, load_data
-from training.memory import keep_freed_memory
 from training.predict import in_order, predict
 
 _FORMAT: Final = 1  # part of a remembered file's name: raise it when the same input answers anew
@@ -57,14 +56,6 @@ def check_savable(sources: Sequence[str]) -> None:
     """
     if not all(Path(source).is_dir() for source in sources):
         raise ConfigError("--save needs local folders: a repository on the hub is not changed")
-
-
-def make_accelerator() -> Accelerator:
-    """Give the accelerator that measures: a batch is divided over the processes."""
-    accelerator = Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
-    if accelerator.device.type == "cpu":
-        keep_freed_memory()
-    return accelerator
 
 
 def load_readable(

@@ -8,10 +8,9 @@ from typing import Any, Final
 from training.audit import Audit, Pair, SplitFacts
 from training.data import Data
 from training.duplicates import MAX_DISTANCE
-from training.run_folder import write_text
+from training.run_folder import SPLIT_FILE, write_text
 from training.split import render_split
 
-SPLIT_FILE: Final = "split.json"
 _LISTED: Final = 50  # of each kind, in audit.md; audit.json has all
 _CLASSES: Final = 10  # listed by name on a card
 

@@ -1,15 +1,31 @@
-"""The recipe's keys as `--key value`, and the command as a card may show it."""
+"""What the scripts share: errors as one sentence, the recipe's keys as `--key value`."""
 
 import argparse
-import shlex
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable
 from dataclasses import fields
 
+from hub_models.errors import HubModelsError
 from training.config import Recipe
 from training.recipe_rules import CHOICES
 
-# What a card replaces by a word: places on the machine of whoever trained.
-_PLACES = ("--data", "--out", "--weights", "--teacher")
+
+def run_script(name: str, work: Callable[[], int | None]) -> int:
+    """Run a script's work; an error that a person can mend is one sentence on stderr.
+
+    Args:
+        name: Of the script, in front of the sentence.
+        work: Gives the exit code, or None for 0.
+
+    Returns:
+        The exit code: that of the work, or 1 after an error.
+    """
+    try:
+        return work() or 0
+    # OSError: a disk that is full, a folder that is read-only
+    except (HubModelsError, FloatingPointError, OSError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 1
 
 
 def recipe_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,22 +46,6 @@ def recipe_arguments(parser: argparse.ArgumentParser) -> None:
             choices=CHOICES.get(field.name),
             help=f"(default: {field.default!r})",
         )
-
-
-def typed_command(arguments: Sequence[str]) -> str:
-    """Write the command of a run for its card, the places on this machine replaced by words.
-
-    Args:
-        arguments: What was typed after the script's name.
-
-    Returns:
-        One line, such as "accelerate launch training/finetune.py --data DATA --out OUT".
-    """
-    words: list[str] = []
-    for word in arguments:
-        hidden = words and words[-1] in _PLACES and word not in ("imagenet", "none")
-        words.append(words[-1].removeprefix("--").upper() if hidden else word)
-    return shlex.join(["accelerate", "launch", "training/finetune.py", *words])
 
 
 def _boolean(text: str) -> bool:

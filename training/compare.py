@@ -34,9 +34,9 @@ from hub_models.comparison import (
 from hub_models.errors import ConfigError, HubModelsError
 from hub_models.machine import describe_machine
 from hub_models.profile import count_macs, count_parameters
+from training.accelerator import make_accelerator
 from training.answers import (
     load_readable,
-    make_accelerator,
     measuring_arguments,
     remembered_answer,
 )
@@ -44,8 +44,9 @@ from training.comparison_figure import draw_comparison
 from training.comparison_report import report
 from training.figures import save_figure
 from training.plots import distinct_names
+from training.public import public_name
 from training.report import Report
-from training.run_folder import public_name, write_text
+from training.run_folder import write_text
 from training.significance import compare_pair
 from training.speed import measure_speed
 

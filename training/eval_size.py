@@ -19,11 +19,11 @@ import numpy as np
 from hub_models import ImageClassifier, hub
 from hub_models.config import PreprocessConfig
 from hub_models.errors import HubModelsError
+from training.accelerator import make_accelerator
 from training.answers import (
     answer,
     check_savable,
     load_readable,
-    make_accelerator,
     measuring_arguments,
 )
 from training.command_line import whole_numbers

@@ -24,11 +24,11 @@ from accelerate import Accelerator
 
 from hub_models import ImageClassifier, hub
 from hub_models.errors import ConfigError, HubModelsError
+from training.accelerator import make_accelerator
 from training.answers import (
     answer,
     check_savable,
     load_readable,
-    make_accelerator,
     measuring_arguments,
 )
 from training.calibration import fit_temperature

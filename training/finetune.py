@@ -19,24 +19,25 @@ if __package__ in (None, ""):  # run as a file: imports start at the root, not i
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import torch
-from accelerate import Accelerator, DataLoaderConfiguration
+from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, set_seed
 
 from hub_models import ImageClassifier
-from hub_models.errors import ConfigError, HubModelsError
+from hub_models.errors import HubModelsError
+from training.accelerator import make_accelerator
 from training.audit import audit
-from training.audit_report import SPLIT_FILE, as_origin, write_audit
-from training.channels import measure_statistics
-from training.command_line import recipe_arguments, typed_command
+from training.audit_report import as_origin, write_audit
+from training.command_line import recipe_arguments, run_script
 from training.config import Recipe, read_recipe
 from training.data import Data, load_data
 from training.interrupt import Interrupt
 from training.loop import Training, evaluation, set_up
-from training.memory import keep_freed_memory
 from training.metrics import Evaluation
-from training.resume import resumed_recipe
-from training.run_folder import METRICS_FILE, describe_run, make_origin, write_metrics
-from training.state import Progress, load_state, save_state
+from training.public import typed_command
+from training.resume import locked, open_run, resumed_recipe
+from training.run_folder import SPLIT_FILE, describe_run, make_origin, write_metrics
+from training.starting_model import make_model
+from training.state import Progress, save_state
 from training.step_clock import report_epoch
 from training.stream import stream_data
 from training.tracker import check_tracker, start_tracker
@@ -60,19 +61,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--resume", action="store_true", help="continue the run in --out")
     recipe_arguments(parser)
     options = vars(parser.parse_args(typed))
-    try:
-        path, resume = options.pop("recipe"), options.pop("resume")
+    path, resume = options.pop("recipe"), options.pop("resume")
+
+    def work() -> int:
         recipe = resumed_recipe(path, options) if resume else read_recipe(path, options)
         with Interrupt() as interrupt:
             finetune(recipe, typed_command(typed), interrupt, resume=resume)
-    except (HubModelsError, FloatingPointError) as error:
-        print(f"finetune: {error}", file=sys.stderr)
-        return 1
-    return 0 if interrupt.received is None else 128 + interrupt.received
+        return 0 if interrupt.received is None else 128 + interrupt.received
+
+    return run_script("finetune", work)
 
 
 def finetune(recipe: Recipe, command: str, interrupt: Interrupt, *, resume: bool = False) -> None:
-    """Run a recipe, from data to checkpoint folder.
+    """Run a recipe, from data to checkpoint folder; no other run may write into recipe.out.
 
     Args:
         recipe: Every choice.
@@ -85,19 +86,19 @@ def finetune(recipe: Recipe, command: str, interrupt: Interrupt, *, resume: bool
         FloatingPointError: If the loss becomes NaN or infinite.
     """
     out = Path(recipe.out)
-    accelerator = Accelerator(
-        dataloader_config=DataLoaderConfiguration(split_batches=True),
-        log_with=check_tracker(recipe.tracker),
-        project_dir=out,
-    )
-    if accelerator.device.type == "cpu":
-        keep_freed_memory()
-    state, progress = _open_run(out, accelerator, resume=resume)
+    accelerator = make_accelerator(log_with=check_tracker(recipe.tracker), project_dir=out)
+    with locked(out, accelerator):
+        _finetune(accelerator, recipe, command, interrupt, resume=resume)
+
+
+def _finetune(
+    accelerator: Accelerator, recipe: Recipe, command: str, interrupt: Interrupt, *, resume: bool
+) -> None:
+    out = Path(recipe.out)
+    state, progress = open_run(out, accelerator, resume=resume)
     set_seed(recipe.seed)
     data, audited = _load_data(recipe, accelerator, resume=resume)
-    model = _make_model(recipe, data)
-    if recipe.normalisation == "measured":
-        _measure_normalisation(accelerator, data, model)
+    model = make_model(accelerator, recipe, data)
     training = set_up(accelerator, recipe, data, model)
     made = make_origin(recipe, data, command)
     origin = dict(training.model.config.origin) | made | audited
@@ -221,22 +222,6 @@ class _Run:
             self.training.result.save_pretrained(self.out / "checkpoint")
 
 
-def _open_run(
-    out: Path, accelerator: Accelerator, *, resume: bool
-) -> tuple[dict[str, Any] | None, Progress]:
-    """Read the state to resume from; refuse to write over a run that was not to be resumed."""
-    if not resume:
-        if (out / METRICS_FILE).exists():
-            raise ConfigError(f"{out} holds a run; --resume continues it, --out FOLDER keeps it")
-        accelerator.wait_for_everyone()  # all have looked before the main process writes
-        return None, Progress()
-    state, progress, damaged = load_state(out / "state")
-    for name in damaged:
-        accelerator.print(f"{out / 'state' / name} is damaged: using the state before it")
-    accelerator.print(f"resuming at epoch {progress.epoch + 1}, step {progress.step + 1}")
-    return state, progress
-
-
 def _load_data(
     recipe: Recipe, accelerator: Accelerator, *, resume: bool
 ) -> tuple[Data, dict[str, str]]:
@@ -268,34 +253,6 @@ def _load_data(
     if unreadable:
         accelerator.print(f"dropped {len(unreadable)} unreadable pictures in all")
     return data.without(unreadable), said
-
-
-def _make_model(recipe: Recipe, data: Data) -> ImageClassifier:
-    try:
-        model = ImageClassifier.create(
-            recipe.architecture,
-            data.label_names,
-            weights=None if recipe.weights == "none" else recipe.weights,
-            stem=recipe.stem,
-            channels=recipe.channels or None,
-        )
-    except HubModelsError as error:
-        raise type(error)(f"{error} (--weights none | FOLDER | REPO_ID)") from error
-    model.config = replace(model.config, preprocess=recipe.preprocess(model.config.preprocess))
-    model.freeze(recipe.freeze, batch_norm=recipe.freeze_batch_norm)
-    return model
-
-
-def _measure_normalisation(accelerator: Accelerator, data: Data, model: ImageClassifier) -> None:
-    """Give the model its training pictures' own mean and std."""
-    box: list[Any] = [None]
-    preprocess = model.config.preprocess
-    if accelerator.is_main_process:
-        box = [measure_statistics(data.splits["train"], preprocess)]
-    broadcast_object_list(box)
-    mean, std = box[0]
-    accelerator.print(f"mean {mean}, std {std} of {len(data.splits['train']):,} training pictures")
-    model.config = replace(model.config, preprocess=replace(preprocess, mean=mean, std=std))
 
 
 def _push(checkpoint: Path, repo_id: str) -> None:

@@ -22,7 +22,8 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 from hub_models import ImageClassifier, hub
 from hub_models.errors import HubModelsError
-from training.answers import check_savable, load_readable, make_accelerator, measuring_arguments
+from training.accelerator import make_accelerator
+from training.answers import check_savable, load_readable, measuring_arguments
 from training.augment import CentreView, Square
 from training.data import Data, Pictures
 from training.metrics import Evaluation

@@ -12,11 +12,14 @@ from typing import Any, Final
 
 import torch
 
+from hub_models.atomic import staged
 from hub_models.machine import usable_cores
 from training.config import Recipe
 from training.data import Data
+from training.public import hide_places, public_name
 
 METRICS_FILE: Final = "metrics.jsonl"
+SPLIT_FILE: Final = "split.json"
 _PACKAGES: Final = ("torch", "torchvision", "accelerate", "datasets", "pillow", "numpy")
 _PARTS: Final = {"none": "the whole network", "head": "the head", "last_stage": "the last stage"}
 
@@ -56,14 +59,12 @@ def write_text(path: Path, text: str) -> None:
     Args:
         path: Its folder is made if missing.
         text: Written as UTF-8.
+
+    Raises:
+        CheckpointError: If it cannot be written; what was there is kept.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.writing")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    with staged(path) as staging:
+        staging.write_text(text, encoding="utf-8")
 
 
 def make_origin(recipe: Recipe, data: Data, command: str) -> dict[str, Any]:
@@ -100,7 +101,11 @@ def make_origin(recipe: Recipe, data: Data, command: str) -> dict[str, Any]:
         "commit": commit(),
         "note": recipe.note,
     }
-    return {key: value for key, value in origin.items() if value != ""}
+    return {
+        key: hide_places(value) if isinstance(value, str) else value
+        for key, value in origin.items()
+        if value != ""
+    }
 
 
 def commit() -> str:
@@ -110,18 +115,6 @@ def commit() -> str:
         return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
-
-
-def public_name(source: str) -> str:
-    """Name a folder or data set without the folders above it, which are nobody's business.
-
-    Args:
-        source: As it was typed.
-
-    Returns:
-        A folder's own name; anything else as it is.
-    """
-    return Path(source).resolve().name if Path(source).is_dir() else source
 
 
 def _taught(recipe: Recipe) -> str:

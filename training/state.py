@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import os
 import pickle
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Final
 
 import torch
 
+from hub_models.atomic import staged
 from hub_models.errors import CheckpointError
 
 KEPT: Final = 2
@@ -65,21 +65,31 @@ def save_state(folder: Path, content: dict[str, Any], progress: Progress) -> Non
         folder: RUN/state; made if missing.
         content: State dicts and plain values.
         progress: Names the file, and is saved in it.
+
+    Raises:
+        CheckpointError: If it cannot be written; the states before it are kept.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     stream = io.BytesIO()
     torch.save(content | {"progress": asdict(progress)}, stream)
     payload = stream.getvalue()
     path = folder / f"{progress.epoch:05}-{progress.step:07}.state"
-    temporary = path.with_suffix(".writing")
-    with open(temporary, "wb") as file:
+    with staged(path) as staging, open(staging, "wb") as file:
         file.write(hashlib.sha256(payload).digest())
         file.write(payload)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
     for old in sorted(folder.glob("*.state"))[:-KEPT]:
         old.unlink()
+
+
+def has_state(run: Path) -> bool:
+    """Tell whether a run can be resumed.
+
+    Args:
+        run: Its folder.
+
+    Returns:
+        True if there is a state, be it damaged.
+    """
+    return any((run / "state").glob("*.state"))
 
 
 def load_state(folder: Path) -> tuple[dict[str, Any], Progress, list[str]]:
@@ -96,7 +106,9 @@ def load_state(folder: Path) -> tuple[dict[str, Any], Progress, list[str]]:
     """
     paths = sorted(folder.glob("*.state"), reverse=True)
     if not paths:
-        raise CheckpointError(f"{folder}: no state to resume from")
+        raise CheckpointError(
+            f"{folder}: no state to resume from; the command without --resume begins a run"
+        )
     damaged: list[str] = []
     for path in paths:
         content = path.read_bytes()

@@ -26,11 +26,12 @@ from scipy.stats import t as student
 
 from hub_models import ImageClassifier
 from hub_models.config import abbreviated
-from hub_models.errors import ConfigError, HubModelsError, named
+from hub_models.errors import ConfigError, named
 from hub_models.profile import count_macs, count_parameters
 from hub_models.strict_object import read_object
-from training.answers import answer, load_readable, make_accelerator
-from training.command_line import recipe_arguments
+from training.accelerator import make_accelerator
+from training.answers import answer, load_readable
+from training.command_line import recipe_arguments, run_script
 from training.config import Recipe, read_recipe
 from training.data import load_data
 from training.figures import save_figure
@@ -40,7 +41,8 @@ from training.metrics import Evaluation
 from training.plots import Run, draw_curves, read_rows
 from training.report import Report
 from training.resume import resumed_recipe
-from training.run_folder import METRICS_FILE, write_text
+from training.run_folder import write_text
+from training.state import has_state
 
 RESULT_FILE: Final = "measured.json"  # in a run's folder once it is trained and measured
 
@@ -83,14 +85,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--split", default="test", help="that is measured (%(default)s)")
     recipe_arguments(parser)
     options = vars(parser.parse_args(arguments))
-    try:
-        path, split = options.pop("study"), options.pop("split")
+    path, split = options.pop("study"), options.pop("split")
+
+    def work() -> int:
         if "out" not in options or "seed" in options:
             raise ConfigError("--out STUDY is needed; seeds stand in the study's file")
         return run_study(read_study(path), split, options)
-    except (HubModelsError, FloatingPointError) as error:
-        print(f"study: {error}", file=sys.stderr)
-        return 1
+
+    return run_script("study", work)
 
 
 def read_study(path: Path) -> Study:
@@ -142,7 +144,7 @@ def run_study(study: Study, split: str, options: dict[str, Any]) -> int:
     recipes = []
     for name, seed, run in plan:  # all of them before the first is trained
         asked = {**study.variants[name], **options, "seed": seed, "out": str(run)}
-        is_begun = (run / "state").is_dir() or (run / RESULT_FILE).exists()
+        is_begun = has_state(run) or (run / RESULT_FILE).exists()
         recipes.append((resumed_recipe if is_begun else read_recipe)(study.recipe, asked))
     load_data(recipes[0].data).only([split])  # is there one? now, not after hours of training
     for (name, seed, run), recipe in zip(plan, recipes, strict=True):
@@ -161,12 +163,9 @@ def run_study(study: Study, split: str, options: dict[str, Any]) -> int:
 
 def _train(run: Path, recipe: Recipe) -> int | None:
     """Train or go on; give the signal that stopped it."""
-    is_begun = (run / "state").is_dir()
-    if not is_begun:  # stopped before its first state: nothing is lost by beginning again
-        (run / METRICS_FILE).unlink(missing_ok=True)
     with Interrupt() as interrupt:
         command = "python -m training.study --study FILE --data DATA --out STUDY"
-        finetune(recipe, command, interrupt, resume=is_begun)
+        finetune(recipe, command, interrupt, resume=has_state(run))
     return interrupt.received
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from hub_models.config import PreprocessConfig
 from hub_models.errors import ConfigError
-from training.command_line import recipe_arguments, typed_command
+from training.command_line import recipe_arguments
 from training.config import Recipe, read_recipe
+from training.public import typed_command
 from training.recipe_rules import CHOICES
 
 RECIPES = sorted(Path("training/recipes").glob("*.toml"))

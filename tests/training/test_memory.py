@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from training.answers import make_accelerator
+from training.accelerator import make_accelerator
 from training.finetune import main as finetune
 from training.memory import give_back_freed_memory, keep_freed_memory
 
