@@ -428,7 +428,8 @@ def _relabelled(
     labels = _checked_labels(label_names)
     if new_if_other and labels != config.label_names:
         config = replace(config, results={}, temperature=1.0)  # measured with the other head
-        origin = {"start": f"the backbone of {source}"}
+        name = Path(source).resolve().name if Path(source).is_dir() else source
+        origin = {"start": f"the backbone of {name}"}
         return replace(config, label_names=labels, origin=origin), True
     if len(labels) != len(config.label_names):
         raise ConfigError(

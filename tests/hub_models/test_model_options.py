@@ -37,7 +37,7 @@ def test_a_fresh_head_takes_the_place_of_one_for_other_classes(
     assert 0 < fresh.head.weight.std() < 0.02
     assert fresh.report.reinitialised == ("classifier.weight", "classifier.bias")
     assert fresh.config.results == {}  # they were measured with the head that is gone
-    assert fresh.config.origin == {"start": f"the backbone of {folder}"}
+    assert fresh.config.origin == {"start": f"the backbone of {folder.name}"}
     assert not fresh.training
     batch = torch.randn(2, 3, 32, 32)
     assert torch.equal(fresh.feature_map(batch), model.feature_map(batch))

@@ -1,6 +1,5 @@
 import argparse
 import dataclasses
-import shlex
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,6 @@ from hub_models.config import PreprocessConfig
 from hub_models.errors import ConfigError
 from training.command_line import recipe_arguments
 from training.config import Recipe, read_recipe
-from training.public import typed_command
 from training.recipe_rules import CHOICES
 
 RECIPES = sorted(Path("training/recipes").glob("*.toml"))
@@ -132,18 +130,6 @@ def test_evaluation_keeps_the_statistics_of_the_weights() -> None:
     weights = PreprocessConfig(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
     preprocess = Recipe(image_size=160, eval_size=192, crop_pct=1.0).preprocess(weights)
     assert (preprocess.mean, preprocess.crop, preprocess.resize) == ((0.5, 0.5, 0.5), 192, 192)
-
-
-def test_the_card_s_command_names_no_place_on_this_machine() -> None:
-    typed = ["--data", "/home/me/pets", "--weights", "none", "--epochs", "3", "--out", "x"]
-    assert typed_command(typed) == (
-        "accelerate launch training/finetune.py --data DATA --weights none --epochs 3 --out OUT"
-    )
-
-
-def test_the_card_s_command_can_be_typed_again() -> None:
-    typed = ["--tracker", "", "--note", "two words", "--data", "/home/me/pets"]
-    assert shlex.split(typed_command(typed))[3:] == [*typed[:-1], "DATA"]
 
 
 def test_every_choice_of_every_key_is_taken() -> None:
