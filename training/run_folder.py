@@ -1,7 +1,6 @@
 """What a run leaves beside its checkpoint: resolved recipe, environment, metrics, origin."""
 
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
