@@ -24,6 +24,7 @@ ENV HUB_MODELS_DEMO_HOST=0.0.0.0 \
 USER demo
 EXPOSE 7860
 HEALTHCHECK --start-period=60s CMD \
-    ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:7860/healthz')"]
+    ["python", "-c", "import os, urllib.request as u; from demo.settings import read_settings; \
+u.urlopen(f'http://127.0.0.1:{read_settings(os.environ).port}/healthz')"]
 STOPSIGNAL SIGTERM
 CMD ["python", "app.py"]

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check format smoke bench weights-report chromium
+.PHONY: help demo test check format smoke bench weights-report chromium nginx
 # An environment whose interpreter is gone (moved, upgraded) goes before make looks at its stamps.
 $(shell $(BIN)/python -c '' 2>/dev/null || rm -rf $(VENV))
 
@@ -13,7 +13,7 @@ help:  ## list the targets
 demo: $(VENV)/.demo  ## install and serve the demo on http://127.0.0.1:7860
 	$(BIN)/python app.py
 
-test: $(VENV)/.all chromium  ## install and run every test, a file per core at a time
+test: $(VENV)/.all chromium nginx  ## install and run every test, a file per core at a time
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: $(VENV)/.all  ## lint, format, types, layers
@@ -49,3 +49,9 @@ chromium:
 	  command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
 	  echo "browser tests are skipped: no Chromium, and apt-get (as root) is not there to install it"
+
+nginx:
+	@PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || { \
+	  command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; } || \
+	  echo "tests behind a proxy are skipped: no nginx, and apt-get (as root) is not there to install it"

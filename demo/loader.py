@@ -24,6 +24,7 @@ RETRY_AFTER_S: Final = 30.0  # the hub's client tries for 20 s on a dead network
 MAX_SOURCE_LENGTH: Final = 300
 MAX_DETAIL_LENGTH: Final = 80
 _HUB_PAGE: Final = "https://huggingface.co/"
+_REPO_ID: Final = re.compile(r"[\w.-]+/[\w.-]+(@\S+)?", re.ASCII)
 _ABSOLUTE_FOLDER: Final = re.compile(r"(?<![\w.:/])/(?:[^/\s:]+/)+")
 _log = logging.getLogger(__name__)
 
@@ -76,6 +77,12 @@ class ModelLoader:
         source = _tidy(source)
         if len(source) > MAX_SOURCE_LENGTH or not source.isprintable():
             raise CheckpointError("that is not the name of a model")
+        if not self._is_plausible(source):
+            known = ", ".join([*self._embedded, *sorted(self._offered)])
+            shown = source if self._trust_visitors else _ABSOLUTE_FOLDER.sub("", source)
+            raise CheckpointError(
+                f"{shown}: not known here, and no owner/name of the hub; there are {known}"
+            )
         entry = self._entry(source)
         if not entry.is_local and not entry.future.done():
             return None
@@ -169,6 +176,10 @@ class ModelLoader:
             return open_engine(source)
         # With a revision it cannot be read as a folder beside the demo.
         return open_engine(source if "@" in source else f"{source}@main", token=False)
+
+    def _is_plausible(self, source: str) -> bool:
+        is_named = source in self._offered or source.startswith(IMAGENET)
+        return is_named or self._is_local(source) or bool(_REPO_ID.fullmatch(source))
 
     def _is_local(self, source: str) -> bool:
         return source in self._embedded or (self._is_trusted(source) and Path(source).is_dir())

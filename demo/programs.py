@@ -1,24 +1,27 @@
 """One request for programs: a picture in, what the models say out, with nothing kept on disk."""
 
-import json
 from collections.abc import Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
 
 from demo.endpoints import render_comparison
-from demo.outcome import Comparison
+from demo.outcome import Comparison, Failure, Fetching
 from demo.picture import LIMITS, Picture
+from demo.refusal import Refused, render_refusal
+from demo.request import MAX_NAME, read_request
 from demo.service import Service
 from demo.settings import Settings
 from demo.text import Text
 from hub_models import ConfigError, HubModelsError
 
 PATH: Final = "/classify"
-MAX_BYTES: Final = LIMITS.max_bytes
+MAX_BYTES: Final = LIMITS.max_bytes * 4 // 3 + 2**16  # base64, and what is around it
 MAX_MODELS: Final = 2
 MAX_WAITING: Final = 32  # requests; whoever comes then is asked to come back
+ASK_AGAIN_S: Final = 2  # while a model is on its way
 
 
 class Busy(Exception):
@@ -37,7 +40,7 @@ class Programs:
         self.service, self._settings = service, settings
         self._waiting = 0
 
-    async def compare(self, content: bytes, sources: Sequence[str]) -> dict[str, Any]:
+    async def compare(self, content: bytes, sources: Sequence[str]) -> Comparison:
         """Say what models make of a picture.
 
         Args:
@@ -45,7 +48,7 @@ class Programs:
             sources: Of the models.
 
         Returns:
-            What `render_comparison` does.
+            What became of each model.
 
         Raises:
             ImageError: If the picture cannot be read.
@@ -63,11 +66,22 @@ class Programs:
             outcomes = await run_in_threadpool(self.service.ask, picture, *sources)
         finally:
             self._waiting -= 1
-        return render_comparison(Comparison(outcomes), self._settings.unsure_below, Text())
+        return Comparison(outcomes)
+
+    def render(self, comparison: Comparison) -> dict[str, Any]:
+        """Write a comparison as JSON, in English.
+
+        Args:
+            comparison: What became of each model.
+
+        Returns:
+            What `render_comparison` does.
+        """
+        return render_comparison(comparison, self._settings.unsure_below, Text())
 
 
 def add_programs(app: FastAPI, programs: Programs) -> None:
-    """Add `POST /classify?model=A&model=B`, whose body is the picture.
+    """Add `POST /classify?model=A&model=B`, whose body is or holds the picture.
 
     Args:
         app: Gets the route.
@@ -77,15 +91,30 @@ def add_programs(app: FastAPI, programs: Programs) -> None:
     @app.post(PATH)
     async def classify(request: Request) -> Response:
         try:
-            sources = request.query_params.getlist("model")
-            return _answer(200, await programs.compare(await request.body(), sources))
-        except HubModelsError as error:
-            return _answer(422, {"error": str(error)})
-        except Busy as error:
-            return _answer(503, {"error": str(error)}, wait_s=1)
+            return JSONResponse(await _answer(request, programs))
+        except Refused as refused:
+            return render_refusal(refused, request.scope, programs.service.metrics)
 
 
-def _answer(status: int, content: dict[str, Any], *, wait_s: int = 0) -> Response:
-    headers = {"retry-after": str(wait_s)} if wait_s else None
-    body = json.dumps(content, ensure_ascii=False)
-    return Response(body, status, headers, media_type="application/json")
+async def _answer(request: Request, programs: Programs) -> dict[str, Any]:
+    try:
+        content, sources = await read_request(request)
+    except ConfigError as error:
+        raise Refused(400, str(error)) from error
+    try:
+        comparison = await programs.compare(content, sources)
+    except HubModelsError as error:
+        raise Refused(422, str(error)) from error
+    except Busy as error:
+        raise Refused(503, str(error), headers={"retry-after": "1"}) from error
+    said = programs.render(comparison)
+    for outcome in comparison.outcomes:
+        if isinstance(outcome, Failure):
+            sentence = f"model {outcome.source[:MAX_NAME]!r}: {outcome.sentence}"
+            raise Refused(400, sentence, more=said)
+    for outcome in comparison.outcomes:
+        if isinstance(outcome, Fetching):
+            wait = {"retry-after": str(ASK_AGAIN_S)}
+            sentence = f"{outcome.source} is being fetched; ask again"
+            raise Refused(503, sentence, headers=wait, more=said)
+    return said

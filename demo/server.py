@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from starlette.middleware.cors import CORSMiddleware
 
-from demo.guard import MAX_FILE_BYTES, Guard
+from demo.guard import MAX_FILE_BYTES, App, Guard
 from demo.page_parts import EXAMPLES
 from demo.programs import Programs, add_programs
 from demo.service import Service
@@ -26,6 +26,17 @@ FINISH_S: Final = 30.0
 # Of a page, the oldest leave. Gradio makes one for each visitor and for each call of a program,
 # copies the page's whole layout into it, and keeps 10,000 unless told otherwise.
 MAX_SESSIONS: Final = 200
+# What Gradio's page looks for at the root of the host, or where the server believes to be.
+_AT_HOME: Final = (
+    (b'href="/manifest.json"', b'href="manifest.json"'),
+    (b"const root = ", b"const root = window.gradio_config.root || "),
+)
+# The browser knows where the page is, below whatever path a proxy has put it.
+_ROOT_SCRIPT: Final = (
+    "{ let config; Object.defineProperty(window, 'gradio_config', {get: () => config, "
+    "set: value => { const here = new URL('.', location).href.slice(0, -1); "
+    "config = JSON.parse(JSON.stringify(value).replaceAll(value.root || here, here)); }}); }"
+)
 _log = logging.getLogger(__name__)
 
 
@@ -58,6 +69,7 @@ def build_app(service: Service, settings: Settings) -> Guard:
             app,
             page,
             path=path,
+            root_path="",  # not GRADIO_ROOT_PATH: the guard says where the page is
             theme=make_theme(),
             css_paths=STYLE,
             footer_links=["api"],
@@ -72,7 +84,7 @@ def build_app(service: Service, settings: Settings) -> Guard:
     return Guard(_Languages(app), settings, service.work, service.metrics)
 
 
-def serve(app: Guard, settings: Settings, service: Service) -> None:
+def serve(app: App, settings: Settings, service: Service) -> None:
     """Serve until SIGTERM or Ctrl-C; then finish what runs and refuse what is new.
 
     Args:
@@ -83,20 +95,44 @@ def serve(app: Guard, settings: Settings, service: Service) -> None:
     Raises:
         OSError: If the port is taken.
     """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.create_server((settings.host, settings.port), family=family, backlog=256)
+    is_v6 = ":" in settings.host
+    try:
+        listener = socket.create_server(
+            (settings.host, settings.port),
+            family=socket.AF_INET6 if is_v6 else socket.AF_INET,
+            backlog=256,
+            dualstack_ipv6=settings.host == "::" and socket.has_dualstack_ipv6(),
+        )
+    except OSError as error:
+        raise OSError(f"cannot serve on {settings.host}, port {settings.port}: {error}") from error
+    host = f"[{settings.host}]" if is_v6 else settings.host
+    _log.info("the page is at http://%s:%d", host, settings.port)
+    with listener:
+        make_server(app, service).run(sockets=[listener])
+
+
+def make_server(app: App, service: Service) -> uvicorn.Server:
+    """Make the server that `serve` runs.
+
+    Args:
+        app: What it serves.
+        service: Whose work it waits for.
+
+    Returns:
+        The server; its method `run` takes sockets.
+    """
     config = uvicorn.Config(
         app,
         access_log=False,
         log_level="warning",
         limit_concurrency=200,
         server_header=False,
+        proxy_headers=False,  # the guard reads them, from whom the settings name
+        ws="none",
         timeout_keep_alive=20,
         timeout_graceful_shutdown=2,
     )
-    _log.info("the page is at http://%s:%d", settings.host, settings.port)
-    with listener:
-        _Server(config, service).run(sockets=[listener])
+    return _Server(config, service)
 
 
 class _Server(uvicorn.Server):
@@ -124,14 +160,19 @@ class _Languages:
         self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or scope["path"] not in {"/", "/zh", "/zh/"}:
+        path = scope["path"][len(scope.get("root_path", "")) :] if "path" in scope else None
+        if scope["type"] != "http" or path not in {"", "/", "/zh", "/zh/"}:
             return await self._app(scope, receive, send)
         request = Request(scope)
-        is_chinese = scope["path"] != "/"
+        is_chinese = path.startswith("/zh")
         asked = request.query_params.get("lang", "zh" if is_chinese else "")
         language = choose_language(asked, request.headers.get("accept-language", ""))
-        if (PATHS[language] != "/") != is_chinese or scope["path"] == "/zh":
-            place = PATHS[language].rstrip("/") + "/"
+        if (PATHS[language] != "/") != is_chinese or not path.endswith("/"):
+            # Relative, so that it is right below any path of any proxy.
+            up = "../" if path == "/zh/" else "./"
+            if not path:
+                up = scope["root_path"].rpartition("/")[2] + "/"
+            place = (up + PATHS[language][1:]).rstrip("/") + "/"
             rest = f"?{request.url.query}" if request.url.query else ""
             answer = RedirectResponse(f"{place}{rest}", headers={"vary": "accept-language"})
             return await answer(scope, receive, send)
@@ -153,7 +194,9 @@ def _first_of_all(script: bytes, send: Any) -> Any:
         body.extend(message.get("body", b""))
         if message.get("more_body"):
             return
-        page = bytes(body).replace(b"<head>", b"<head>" + script, 1)
+        page = bytes(body)
+        for old, new in ((b"<head>", b"<head>" + script), *_AT_HOME):
+            page = page.replace(old, new, 1)
         headers = [(n, v) for n, v in start["headers"] if n.lower() != b"content-length"]
         length = (b"content-length", str(len(page)).encode())
         await send({**start, "headers": [*headers, length]})
@@ -184,7 +227,8 @@ def _script(language: str) -> str:
     """Make Gradio's own words follow the page's language, and name its buttons of examples."""
     example = Text(language)("example")
     return (
-        f"<script>Object.defineProperty(navigator, 'language', {{get: () => '{language}'}});"
+        f'<link rel="icon" href="favicon.ico"><script>{_ROOT_SCRIPT}'
+        f"Object.defineProperty(navigator, 'language', {{get: () => '{language}'}});"
         f"document.documentElement.lang = '{language}';"
         "new MutationObserver(() => document.querySelectorAll('.gallery-item:not([aria-label])')"
         f".forEach(item => item.setAttribute('aria-label', '{example} ' + "

@@ -4,17 +4,16 @@ Not Gradio's own server: that one fetches addresses and reads paths which a mode
 naming. Here a picture is its bytes, and nothing is kept.
 """
 
-import base64
-import binascii
 from typing import Any, Final
 
 from starlette.applications import Starlette
 
 from demo.programs import MAX_BYTES, Busy, Programs
+from demo.request import decode
 from hub_models import ConfigError, HubModelsError
 
 PATH: Final = "/mcp"
-MAX_REQUEST_BYTES: Final = MAX_BYTES * 4 // 3 + 2**16  # base64, and what is around it
+MAX_REQUEST_BYTES: Final = MAX_BYTES
 
 
 def build_tools(programs: Programs) -> Starlette:
@@ -42,7 +41,7 @@ def build_tools(programs: Programs) -> Starlette:
 
     async def ask(picture: str, *sources: str) -> dict[str, Any]:
         try:
-            return await programs.compare(decode(picture), sources)
+            return programs.render(await programs.compare(decode(picture), sources))
         except (HubModelsError, Busy) as error:
             raise ToolError(str(error)) from error
 
@@ -69,21 +68,3 @@ def build_tools(programs: Programs) -> Starlette:
         # The guard in front knows which hosts and origins may ask.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-
-
-def decode(picture: str) -> bytes:
-    """Turn base64 into bytes.
-
-    Args:
-        picture: As it came, with or without a "data:image/...;base64," in front.
-
-    Returns:
-        The file's bytes.
-
-    Raises:
-        ConfigError: If it is no base64.
-    """
-    try:
-        return base64.b64decode(picture.rpartition(",")[2], validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ConfigError("picture must be the base64 of a picture's file") from error

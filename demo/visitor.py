@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
+from demo.host import is_proxy, parse_address, parse_host
+
 MAX_CLIENTS: Final = 10_000  # remembered; whoever has not asked for longest is forgotten
 
 
@@ -50,18 +52,19 @@ def name_client(address: str, forwarded_for: str, proxies: Sequence[str]) -> str
     Args:
         address: Of the other end of the connection.
         forwarded_for: The X-Forwarded-For header; "" if there is none.
-        proxies: Addresses whose word is taken.
+        proxies: Addresses and networks whose word is taken.
 
     Returns:
         The last address that is no proxy; of IPv6 the network of 64 bits, which one client holds.
     """
     chain = [part.strip() for part in forwarded_for.split(",") if part.strip()]
-    while address in proxies and chain:
+    while is_proxy(address, proxies) and chain:
         address = chain.pop()
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
+        named = parse_host(address)  # some proxies write the port too
+        address = named.name.strip("[]") if named else address
+    parsed = parse_address(address)
+    if parsed is None:
         return "unknown"
     if parsed.version == 6:
         return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return address
+    return str(parsed)

@@ -70,7 +70,6 @@ def ask():
         "/zh/config",
         "/healthz",
         "/metrics",
-        "/classify",
         "/mcp",
         "/assets/index.js",
         "/gradio_api/info",
