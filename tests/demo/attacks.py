@@ -38,6 +38,12 @@ ATTACKS = {
     "use another method": "test_guard.py::test_other_methods_are_refused",
     "rebind a name to the server": ("test_guard.py::test_a_name_that_is_not_the_demos_is_refused"),
     "ask from another site's page": ("test_guard.py::test_another_sites_page_cannot_ask_for_work"),
+    "say where the page is, in a header": (
+        "test_guard.py::test_a_stranger_cannot_say_where_the_page_is"
+    ),
+    "write lines into the log": (
+        "test_guard.py::test_nothing_of_a_stranger_ends_a_line_of_the_log"
+    ),
     "go around the queue": "test_server.py::test_the_queue_cannot_be_gone_around",
     "ask too often": ("test_guard.py::test_a_visitor_who_asks_too_much_is_told_when_to_come_back"),
     "ask all at once": ("test_server.py::test_more_requests_than_can_wait_are_asked_to_come_back"),

@@ -58,8 +58,8 @@ def environment(port, cards, hub=DEAD_HUB, **settings):
 class Demo:
     """A running app.py; its output goes to a file, read when a test fails."""
 
-    def __init__(self, cards, folder, hub=DEAD_HUB, **settings):
-        port = free_port()
+    def __init__(self, cards, folder, hub=DEAD_HUB, port=None, **settings):
+        port = port or free_port()
         self.url = f"http://127.0.0.1:{port}/"
         self.log = folder / "log.txt"
         with self.log.open("w") as log:

@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from demo.guard import Guard
 from demo.server import build_app, make_server
 from demo.service import Service
-from demo.settings import QUIET, Settings, read_settings
+from demo.settings import PREFIX, QUIET, Settings, read_settings
 
 
 class Served:
@@ -33,12 +34,16 @@ class Served:
     def __init__(self, cards: Path, uploads: Path) -> None:
         self._cards, self.ended = cards, 0
         self.service = Service(Settings(cards=cards))
+        self._patch = pytest.MonkeyPatch()
+        self._patch.setenv("GRADIO_TEMP_DIR", str(uploads))  # gradio looks at it again and again
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in (QUIET | {"GRADIO_TEMP_DIR": str(uploads)}).items():
+            for name, value in QUIET.items():
                 patch.setenv(name, value)
             patch.setenv("HUB_MODELS_CACHE", os.devnull)  # no exports in the background
-            # In a running loop: outside of one gradio makes loops that it never closes.
-            self._guard = asyncio.run(self._build())
+            # In a running loop: outside of one gradio makes loops that it never closes. And in a
+            # thread: the browser's driver keeps a loop running in this one.
+            with ThreadPoolExecutor(1) as thread:
+                self._guard = thread.submit(lambda: asyncio.run(self._build())).result()
             self.service.ask(None, *self.service.choices)
             for thread in threading.enumerate():
                 if thread.name.endswith("(_load)"):
@@ -55,10 +60,13 @@ class Served:
         """Take settings, as app.py reads them from variables.
 
         Args:
-            settings: Names without their prefix.
+            settings: Ours by their names without the prefix, Gradio's as they are.
         """
-        variables = {f"HUB_MODELS_DEMO_{name}": value for name, value in settings.items()}
-        given = {"HUB_MODELS_DEMO_CARDS": str(self._cards), "HUB_MODELS_DEMO_RATE": "0"}
+        variables = {
+            name if name.startswith("GRADIO_") else f"{PREFIX}{name}": value
+            for name, value in settings.items()
+        }
+        given = {f"{PREFIX}CARDS": str(self._cards), f"{PREFIX}RATE": "0"}
         chosen = read_settings(given | variables)
         self._guard = Guard(self._guard._app, chosen, self.service.work, self.service.metrics)
 
@@ -67,6 +75,7 @@ class Served:
         self._server.should_exit = True
         self._thread.join()
         self._listener.close()
+        self._patch.undo()
 
     async def _build(self) -> Guard:
         return build_app(self.service, Settings(cards=self._cards, rate=0))

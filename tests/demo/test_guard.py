@@ -27,9 +27,9 @@ async def reader(scope, receive, send):
 class Asker:
     """Sends one request after the other through a guard."""
 
-    def __init__(self, settings=None):
+    def __init__(self, settings=None, app=reader):
         self.work, self.metrics = Work(), Metrics()
-        self._guard = Guard(reader, settings or Settings(), self.work, self.metrics)
+        self._guard = Guard(app, settings or Settings(), self.work, self.metrics)
 
     def __call__(self, path, method="GET", headers=HOME, chunks=(b"",), client="1.2.3.4"):
         asked = [
@@ -48,7 +48,7 @@ class Asker:
             "type": "http",
             "path": path,
             "method": method,
-            "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
+            "headers": [(k.encode(), v.encode("utf-8")) for k, v in headers.items()],
             "client": (client, 1),
         }
         asyncio.run(self._guard(scope, receive, send))
@@ -199,3 +199,39 @@ def test_every_answer_carries_the_security_headers(ask):
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "TRACE"])
 def test_other_methods_are_refused(ask, method):
     assert ask("/", method) == 405
+
+
+@pytest.mark.parametrize(
+    "name", ["x-forwarded-host", "x-forwarded-prefix", "x-gradio-server", "forwarded"]
+)
+def test_a_stranger_cannot_say_where_the_page_is(name):
+    seen = {}
+
+    async def remember(scope, receive, send):
+        seen.update(scope)
+        await reader(scope, receive, send)
+
+    ask = Asker(Settings(proxies=("10.0.0.1",)), remember)
+    assert ask("/", headers=HOME | {name: "evil.example"}) == 200
+    assert b"evil.example" not in b"".join(value for _, value in seen["headers"])
+    assert seen["root_path"] == ""
+
+
+def test_nothing_of_a_stranger_ends_a_line_of_the_log(ask, caplog):
+    ask("/a\nINFO all is well", headers=HOME)
+    ask(JOIN, "POST", HOME | {"origin": "https://a\u2028b\x1b[2J" + "c" * 10_000})
+    ask("/", headers={"host": "evil.example\r\nINFO all is well"})
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 3
+    for line in lines:
+        assert line.isprintable()
+        assert len(line) < 500
+
+
+def test_visitors_behind_a_proxy_have_a_rate_each():
+    ask = Asker(Settings(rate=2, proxies=("10.0.0.0/8",)))
+
+    def come(address):
+        return ask(JOIN, "POST", HOME | {"x-forwarded-for": address}, client="10.1.2.3")
+
+    assert [come("9.9.9.9"), come("9.9.9.9:1234"), come("8.8.8.8")] == [200, 429, 200]

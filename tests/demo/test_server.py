@@ -143,6 +143,18 @@ def test_a_model_that_cannot_be_used_is_named_beside_the_other_answer(client, ca
     assert other["predictions"][0]["label"] == "dog"
 
 
+def test_gradios_own_root_is_the_guards_business(service, cards, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setenv("GRADIO_ROOT_PATH", "/elsewhere")
+
+    async def build():
+        return build_app(service, Settings(cards=cards, rate=0, root_path="/tool"))
+
+    with TestClient(asyncio.run(build()), base_url="http://localhost") as asked:
+        for path in ("/tool/zh/config", "/zh/config"):  # kept by the proxy, or taken away
+            assert asked.get(path).json()["root"] == "http://localhost/tool/zh"
+
+
 def test_sessions_are_bounded_whoever_asks(service, cards, cat, tmp_path, monkeypatch):
     monkeypatch.setattr(server, "MAX_SESSIONS", 3)
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
