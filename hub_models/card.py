@@ -3,6 +3,8 @@
 Every number on the card comes from the config; nothing is typed.
 """
 
+import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -10,7 +12,14 @@ from hub_models.card_metadata import card_metadata
 from hub_models.card_usage import render_usage
 from hub_models.config import ModelConfig
 
-MARKER: Final = "<!-- Rendered by hub-models from config.json: edit that, or remove this line. -->"
+RESULTS_START: Final = "<!-- hub-models writes the results between these two lines. -->"
+RESULTS_END: Final = "<!-- end of the results -->"
+_MARKER: Final = (
+    "<!-- Rendered by hub-models from config.json ({}): edit that, or remove this line. -->"
+)
+_MARKED: Final = re.compile(
+    _MARKER.replace(" ({})", r"(?: \((?P<front>\w+) (?P<body>\w+)\))?") + r"(?:\r?\n|\r)*"
+)
 # What origin may say, in the order the card says it.
 _ORIGIN_ROWS: Final = {
     "start": "Started from",
@@ -59,31 +68,64 @@ def render_card(config: ModelConfig, name: str) -> str:
     """
     title = name.rpartition("/")[2]
     sections = [
-        f"---\n{card_metadata(config, title).to_yaml()}\n---\n{MARKER}",
         f"# {title}",
         _what_it_is(config),
         _how_made(config.origin),
-        _results(config.results),
-        _scores(config.results),
-        *_classes(config),
-        *_robustness(config.results),
+        _measured(config),
         _costs(config.costs),
         _limits(config),
         render_usage(config, name),
     ]
-    return "\n\n".join(section for section in sections if section) + "\n"
+    front = f"---\n{card_metadata(config, title).to_yaml()}\n---\n"
+    body = "\n\n".join(section for section in sections if section) + "\n"
+    return f"{front}{_MARKER.format(f'{_digest(front)} {_digest(body)}')}\n\n{body}"
 
 
-def is_rendered(text: str) -> bool:
-    """Tell whether a README.md was rendered here, so that it may be rendered again.
+def untouched_parts(text: str) -> tuple[bool, bool]:
+    """Tell which parts of a README.md are as they were rendered; line ends do not count.
 
     Args:
         text: The file's content.
 
     Returns:
-        True if it carries this module's marker.
+        Whether nobody has changed its metadata, and its words.
     """
-    return MARKER in text
+    found = _MARKED.search(text)
+    if found is None:
+        return False, False
+    parts = text[: found.start()], text[found.end() :]
+    return found["front"] == _digest(parts[0]), found["body"] == _digest(parts[1])
+
+
+def is_rendered(text: str) -> bool:
+    """Tell whether a README.md was rendered here and not changed since: it may be rendered again.
+
+    Args:
+        text: The file's content.
+
+    Returns:
+        True if nobody's words are in it.
+    """
+    found = _MARKED.search(text)
+    is_older = found is not None and found["body"] is None  # from before cards had digests
+    return is_older or all(untouched_parts(text))
+
+
+def without_marker(text: str) -> str:
+    """Take out the line that says that a card was rendered.
+
+    Args:
+        text: Of a card that somebody has changed.
+
+    Returns:
+        The rest.
+    """
+    return _MARKED.sub("", text, count=1)
+
+
+def _digest(text: str) -> str:
+    lines = (line.rstrip() for line in text.removeprefix("\ufeff").splitlines())
+    return hashlib.sha256("\n".join(lines).strip().encode()).hexdigest()[:12]
 
 
 def _what_it_is(config: ModelConfig) -> str:
@@ -114,9 +156,15 @@ def _how_made(origin: Mapping[str, Any]) -> str:
     return "\n".join(["## How it was made", "", "| | |", "|---|---|", *rows]) + note
 
 
-def _results(results: Mapping[str, Mapping[str, Any]]) -> str:
+def _measured(config: ModelConfig) -> str:
+    results = config.results
     if not results:
         return ""
+    tables = [_results(results), _scores(results), *_classes(config), *_robustness(results)]
+    return "\n\n".join([RESULTS_START, *filter(None, tables), RESULTS_END])
+
+
+def _results(results: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [
         "## Results",
         "",

@@ -9,16 +9,16 @@ import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import shtab
 
 from hub_models import __version__
-from hub_models.errors import CheckpointError, ConfigError, HubModelsError, ImageError
+from hub_models.errors import CheckpointError, ConfigError, HubModelsError, ImageError, shortened
 from hub_models.export_command import add_export
 from hub_models.hub_command import add_pull, add_push
 from hub_models.image import load_image
+from hub_models.picture_walk import printable
 from hub_models.profile_command import add_profile
 from hub_models.recommend_command import add_recommend
 
@@ -163,7 +163,7 @@ def _load(sources: Sequence[str]) -> "dict[str, ImageClassifier]":
 def _classify_one(
     picture: str, models: "dict[str, ImageClassifier]", top: int | None
 ) -> dict[str, Any]:
-    image = load_image(picture)
+    image = load_image(picture, name=shortened(picture))
     predictions = {}
     for source, model in models.items():
         try:
@@ -176,7 +176,7 @@ def _classify_one(
 def _print_row(row: dict[str, Any]) -> None:
     for source, predictions in row["predictions"].items():
         ranked = "  ".join(f"{p['label']} {p['probability']:.1%}" for p in predictions)
-        print(f"{Path(row['picture']).name}  {Path(source).name}  {ranked}")
+        print(f"{printable(row['picture'])}  {printable(source)}  {ranked}")
 
 
 def _info(options: argparse.Namespace) -> int:

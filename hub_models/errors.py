@@ -27,6 +27,22 @@ class CheckpointError(HubModelsError):
     """Raised when weights are missing, do not fit, or cannot be fetched."""
 
 
+def shortened(text: object, most: int = 100) -> str:
+    """Shorten what somebody typed, for a sentence: a `data:` URL may have a million characters.
+
+    Args:
+        text: As it was typed.
+        most: Characters that are shown.
+
+    Returns:
+        One line, its middle left out if it is long.
+    """
+    said = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
+    if len(said) <= most:
+        return said
+    return f"{said[: most // 2]}…{said[-most // 4 :]} ({len(said):,} characters)"
+
+
 @contextlib.contextmanager
 def named(path: Path) -> Iterator[None]:
     """Put a file's path before the sentence of an error raised inside.

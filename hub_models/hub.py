@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 from huggingface_hub import constants
 
-from hub_models.card import is_rendered, render_card
+from hub_models.card import RESULTS_START, is_rendered, render_card
+from hub_models.client import WHY_NO_PICKLE
 from hub_models.config import ModelConfig
 from hub_models.config_json import parse_config, render_config
-from hub_models.errors import CheckpointError, ConfigError, named
-from hub_models.fetch import WHY_NO_PICKLE, Access, fetch_files, fetch_if_there, resolve_commit
+from hub_models.errors import CheckpointError, ConfigError, named, shortened
+from hub_models.fetch import Access, fetch_files, fetch_if_there, resolve_commit
 from hub_models.machine import own_cache_instead
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and most of what is here needs none
@@ -30,6 +31,7 @@ CARD_FILE: Final = "README.md"
 RESULTS_FILE: Final = "results.json"
 FILES: Final = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, RESULTS_FILE)
 MAX_CONFIG_BYTES: Final = 16 * 2**20
+_MAX_REPO_ID: Final = 200  # the client takes 96, and repeats whole what is longer
 _REPO_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", re.ASCII)
 
 
@@ -85,8 +87,12 @@ def resolve(
     repo_id, _, named = str(source).partition("@")
     if named and revision:
         raise ConfigError(f"{source}: a second revision, {revision!r}, was given beside it")
-    if not _REPO_ID.fullmatch(repo_id):
-        raise CheckpointError(f"{source}: no such folder, and not a name like owner/name either")
+    if len(repo_id) > _MAX_REPO_ID or not _REPO_ID.fullmatch(repo_id):
+        url = re.match(r"data:|[A-Za-z][\w+.-]*://", str(source))
+        remedy = f"; {url[0]} is no source: give a folder, or owner/name of a hub" if url else ""
+        raise CheckpointError(
+            f"{shortened(source)}: no such folder, and not a name like owner/name either{remedy}"
+        )
     access = Access(token, cache_dir or _own_cache(), local_files_only, force_download)
     commit = resolve_commit(repo_id, revision or named or None, access)
     return Resolved(fetch_files(repo_id, commit, (CONFIG_FILE, WEIGHTS_FILE), access), commit)
@@ -170,7 +176,8 @@ def write_folder(folder: Path, config: ModelConfig, tensors: "Mapping[str, Tenso
     """Write a checkpoint folder: weights, config, results and card.
 
     All files are complete on disk before the first takes its name, so an error half-way leaves
-    what was there. A README.md that this project did not render is kept.
+    what was there. Of a README.md with somebody's words only the results between the lines for
+    them are written, if it has those lines.
 
     Args:
         folder: Made if missing; other files in it are left alone.
@@ -208,9 +215,15 @@ def _rendered(folder: Path, config: ModelConfig) -> dict[str, bytes]:
     files = {CONFIG_FILE: render_config(config)}
     results = {split: dict(numbers) for split, numbers in config.results.items()}
     files[RESULTS_FILE] = json.dumps(results, indent=2) + "\n"
-    card = folder / CARD_FILE
-    if not card.is_file() or is_rendered(card.read_text(encoding="utf-8", errors="replace")):
-        files[CARD_FILE] = render_card(config, folder.resolve().name)
+    path, card = folder / CARD_FILE, render_card(config, folder.resolve().name)
+    own = path.read_bytes().decode("utf-8", "replace") if path.is_file() else ""
+    if not own or is_rendered(own):
+        files[CARD_FILE] = card
+    elif RESULTS_START in own and "\ufffd" not in own:
+        from hub_models.readme import merge_readme
+
+        with named(folder):
+            files[CARD_FILE] = merge_readme(own, card)
     return {name: text.encode() for name, text in files.items()}
 
 

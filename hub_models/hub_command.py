@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from hub_models.destination import READMES, Destination
 from hub_models.errors import CheckpointError
 
 
@@ -27,6 +28,11 @@ def add_push(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     push.add_argument("--private", action="store_true", help="make a new repository private")
     push.add_argument("--revision", metavar="BRANCH", help="branch (the default one)")
     push.add_argument("--create-pr", action="store_true", help="open a pull request instead")
+    push.add_argument(
+        "--readme",
+        choices=READMES,
+        help="whose README.md counts where people wrote one here and one there (refused)",
+    )
     push.add_argument("--message", metavar="TEXT", help="first line of the commit")
     push.add_argument("--dry-run", action="store_true", help="say what would happen; send nothing")
     push.add_argument("--json", action="store_true", help="print JSON")
@@ -53,11 +59,16 @@ def add_pull(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 
 def _push(options: argparse.Namespace) -> int:
-    from hub_models.destination import Destination
     from hub_models.model import ImageClassifier
     from hub_models.publish import push
 
-    destination = Destination(options.repo_id, options.private, options.revision, options.create_pr)
+    destination = Destination(
+        options.repo_id,
+        options.private,
+        options.revision,
+        options.create_pr,
+        readme=options.readme,
+    )
     if not options.folder.is_dir():
         raise CheckpointError(f"{options.folder}: no such folder")
     ImageClassifier.from_pretrained(options.folder)  # a broken folder is never pushed

@@ -4,6 +4,7 @@ Knows no model: whoever calls has loaded the folder, so that a broken one is nev
 """
 
 import hashlib
+import os
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,13 +13,14 @@ from huggingface_hub import CommitOperationAdd, HfApi, ModelInfo, get_token
 from huggingface_hub import errors as hub_errors
 from huggingface_hub.hf_api import RepoFile
 
-from hub_models.card import is_rendered, render_card
+from hub_models.card import is_rendered, render_card, untouched_parts
+from hub_models.client import connect, told
 from hub_models.destination import Destination
-from hub_models.errors import CheckpointError, named
-from hub_models.fetch import connect, git_blob, told
+from hub_models.errors import CheckpointError, named, shortened
+from hub_models.fetch import git_blob
 from hub_models.hub import CARD_FILE, read_config, weights_path
 from hub_models.machine import temporary_folder
-from hub_models.readme import merge_readme
+from hub_models.readme import is_same, merge_readme
 from hub_models.tensor_file import read_tensors
 
 _Files = dict[str, bytes | Path]
@@ -78,8 +80,9 @@ def push(
 ) -> Pushed:
     """Push a checkpoint folder in one commit.
 
-    Every file in it goes, hidden ones excepted. A README.md somebody wrote on the hub is kept: see
-    `readme.merge_readme`. A push of somebody else in between is an error, never overwritten.
+    Every file in it goes, hidden ones excepted. A README.md somebody wrote or changed on the hub is
+    kept: see `readme.merge_readme`; if the folder has another one of its own, `destination.readme`
+    must say which. A push of somebody else in between is an error, never overwritten.
 
     Args:
         folder: The caller has loaded it, which checks that its weights fit.
@@ -92,22 +95,23 @@ def push(
 
     Raises:
         ConfigError: If the folder has no good config.json.
-        CheckpointError: If weights are missing, NaN or infinite, or the hub refuses or cannot be
-            reached.
+        CheckpointError: If weights are missing, NaN or infinite, two people's READMEs differ, or
+            the hub refuses or cannot be reached.
     """
-    files = _read(folder, destination.repo_id)
+    files, card = _read(folder, destination.repo_id)
     api = _client(destination)
-    there = start = _look(api, destination)
-    if not dry_run:
-        start = _prepare(api, destination, there)
-    remote = _files_there(api, destination, start, [*files, CARD_FILE])
-    keeps_readme = _keep_readme(api, destination, start, files, CARD_FILE in remote)
+    there = _look(api, destination)
+    remote = _files_there(api, destination, there, [*files, CARD_FILE])
+    readme = _merged_readme(api, destination, there, files, card) if CARD_FILE in remote else None
+    if readme is not None:
+        files[CARD_FILE] = readme
+    start = there if dry_run else _prepare(api, destination, there)
     pushed = Pushed(
         repo_id=destination.repo_id,
         revision=destination.revision or "main",
         creates_repository=there.commit is None,
         creates_branch=not there.has_branch,
-        keeps_readme=keeps_readme,
+        keeps_readme=readme is not None,
         files=tuple(
             PushedFile(name, _size(content), _change(content, remote.get(name)))
             for name, content in sorted(files.items())
@@ -116,8 +120,8 @@ def push(
     return pushed if dry_run else _commit(api, destination, start, files, pushed, message)
 
 
-def _read(folder: Path, repo_id: str) -> _Files:
-    """List what is to be pushed; the card is rendered again, with the repository's own lines."""
+def _read(folder: Path, repo_id: str) -> tuple[_Files, str]:
+    """List what is to be pushed, and render the card with the repository's own lines."""
     config = read_config(folder)
     path = weights_path(folder)
     with named(path):
@@ -130,19 +134,32 @@ def _read(folder: Path, repo_id: str) -> _Files:
         if path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     }
-    card = folder / CARD_FILE
-    if not card.is_file() or is_rendered(card.read_text(encoding="utf-8", errors="replace")):
-        files[CARD_FILE] = render_card(config, repo_id).encode()
-    return files
+    for name in files:
+        if shortened(name, 999).encode() != os.fsencode(name):
+            raise CheckpointError(f"{folder}: rename {shortened(name)}, which no hub takes")
+    card, own = render_card(config, repo_id), folder / CARD_FILE
+    if not own.is_file() or is_rendered(_text(own.read_bytes(), str(own))):
+        files[CARD_FILE] = card.encode()
+    return files, card
+
+
+def _text(content: bytes, name: str, remedy: str = "save it as UTF-8") -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CheckpointError(
+            f"{name} is not UTF-8 (byte {content[error.start]:#04x} at {error.start}): {remedy}"
+        ) from error
 
 
 def _client(destination: Destination) -> HfApi:
+    api = connect(destination.token)
     if not (destination.token or get_token()):
         raise CheckpointError(
             f"{destination}: a push needs a token that may write: run `hf auth login`, or set "
             "HF_TOKEN"
         )
-    return connect(destination.token)
+    return api
 
 
 def _look(api: HfApi, destination: Destination) -> _There:
@@ -188,7 +205,7 @@ def _prepare(api: HfApi, destination: Destination, there: _There) -> _There:
     made = _look(api, destination)
     if made.commit is None:
         raise CheckpointError(f"{destination}: the hub has made the repository, but hides it")
-    return made
+    return there if there.commit else made  # a commit since then is refused, not overwritten
 
 
 def _files_there(
@@ -203,30 +220,38 @@ def _files_there(
     return {file.path: file for file in found if isinstance(file, RepoFile)}
 
 
-def _keep_readme(
-    api: HfApi, destination: Destination, start: _There, files: _Files, is_there: bool
-) -> bool:
-    """Put the README that somebody wrote on the hub, merged, in our rendered card's place."""
-    ours = files[CARD_FILE]
-    if not is_there or not isinstance(ours, bytes):  # a path: written by hand here, so it goes
-        return False
+def _merged_readme(
+    api: HfApi, destination: Destination, there: _There, files: _Files, card: str
+) -> bytes | None:
+    """Give the README that somebody wrote on the hub, merged; None if the folder's goes there."""
+    if destination.readme == "folder":
+        return None
     # In the cache it would move the branch's commit.
     with tempfile.TemporaryDirectory(dir=temporary_folder()) as aside:
         path = told(
             lambda: api.hf_hub_download(
-                destination.repo_id, CARD_FILE, revision=start.commit, local_dir=aside
+                destination.repo_id, CARD_FILE, revision=there.commit, local_dir=aside
             ),
             str(destination),
             CARD_FILE,
         )
-        theirs = Path(path).read_bytes().decode("utf-8-sig", errors="replace")
-    if is_rendered(theirs):
-        return False
+        content = Path(path).read_bytes()
+    or_folder = "on the hub, or push the folder's by --readme folder"
+    theirs = _text(content, f"{destination}: {CARD_FILE} there", f"save it as UTF-8 {or_folder}")
+    if all(untouched_parts(theirs)):
+        return None
+    own = files[CARD_FILE]
+    if isinstance(own, Path) and destination.readme != "hub":  # somebody's words here too
+        if is_same(theirs, _text(own.read_bytes(), str(own))):
+            return None
+        raise CheckpointError(
+            f"{destination}: people wrote the {CARD_FILE} there and another one in the folder: "
+            "--readme hub keeps the hub's words, with our results; --readme folder replaces them"
+        )
     try:
-        files[CARD_FILE] = merge_readme(theirs, ours.decode()).encode()
+        return merge_readme(theirs, card).encode()
     except CheckpointError as error:
-        raise CheckpointError(f"{destination}: {error}") from error
-    return True
+        raise CheckpointError(f"{destination}: {error}: mend them {or_folder}") from error
 
 
 def _size(content: bytes | Path) -> int:

@@ -30,6 +30,8 @@ def parse_json(text: str | bytes) -> object:
         raise ConfigError(f"{len(text):,} characters, the limit is {MAX_CHARS:,}")
     try:
         content = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unique)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"not UTF-8 (byte {error.object[error.start]:#04x})") from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"not valid JSON ({error})") from error
     level = [content]

@@ -8,7 +8,8 @@ from huggingface_hub import constants
 
 import hub_models
 from hub_models import CheckpointError
-from hub_models.fetch import Access, fetch_files, git_blob, is_intact, told
+from hub_models.client import told
+from hub_models.fetch import Access, fetch_files, git_blob, is_intact
 from hub_models.hub import resolve
 from tests.hub_repository import READER
 from tests.hub_server import HubServer

@@ -225,17 +225,32 @@ def test_a_rendered_readme_on_the_hub_is_rendered_again(hub: HubServer, folder: 
 def test_a_hand_written_readme_in_the_folder_is_pushed_as_it_is(
     hub: HubServer, folder: Path
 ) -> None:
+    (folder / "README.md").write_text("# From the folder")
+    push(folder, Destination(REPO))
+    push(folder, Destination(REPO))
+    assert there(hub)["README.md"] == b"# From the folder"
+
+
+def test_a_refused_readme_leaves_no_branch_behind(hub: HubServer, folder: Path) -> None:
     hub.commit(REPO, {"README.md": HAND_WRITTEN})
     (folder / "README.md").write_text("# From the folder")
-    assert not push(folder, Destination(REPO)).keeps_readme
-    assert there(hub)["README.md"] == b"# From the folder"
+    with pytest.raises(CheckpointError, match="--readme hub keeps .* --readme folder replaces"):
+        push(folder, Destination(REPO, revision="v2"))
+    assert writes(hub) == []
+
+
+def test_only_two_sides_can_be_named_for_the_readme() -> None:
+    with pytest.raises(ConfigError, match="readme must be one of hub, folder, not 'mine'"):
+        Destination(REPO, readme="mine")
 
 
 def test_a_readme_on_the_hub_that_cannot_be_read_stops_the_push(
     hub: HubServer, folder: Path
 ) -> None:
     hub.commit(REPO, {"README.md": b"---\ntags: [unclosed\n---\n# Mine\n"})
-    with pytest.raises(CheckpointError, match=rf"^{REPO}: README\.md on the hub has metadata"):
+    with pytest.raises(
+        CheckpointError, match=rf"^{REPO}: README\.md has metadata.* --readme folder$"
+    ):
         push(folder, Destination(REPO))
     assert len(hub.repositories[REPO].commits) == 1
 

@@ -2,8 +2,8 @@ import pytest
 from huggingface_hub import ModelCard
 
 from hub_models import CheckpointError, ModelConfig
-from hub_models.card import render_card
-from hub_models.readme import RESULTS_END, RESULTS_START, merge_readme
+from hub_models.card import RESULTS_END, RESULTS_START, render_card
+from hub_models.readme import merge_readme
 
 
 def card(accuracy: float | None = 0.9) -> str:
@@ -105,6 +105,6 @@ def test_a_readme_without_metadata_gets_it() -> None:
 
 @pytest.mark.parametrize("front", ["tags: [unclosed", "- a list", "model-index: 7"])
 def test_metadata_that_cannot_be_read_is_one_sentence(front: str) -> None:
-    with pytest.raises(CheckpointError, match=r"^README\.md on the hub has metadata") as raised:
+    with pytest.raises(CheckpointError, match=r"^README\.md has metadata") as raised:
         merge_readme(f"---\n{front}\n---\n# Mine\n", card())
     assert "\n" not in str(raised.value)
