@@ -9,10 +9,16 @@ HubModelsError
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
+
+_LONGEST: Final = 1000  # characters; what somebody typed may be a `data:` URL
 
 
 class HubModelsError(Exception):
-    """Base of every error this project raises on purpose."""
+    """Base of every error this project raises on purpose; a sentence, never a page."""
+
+    def __init__(self, sentence: str = "") -> None:
+        super().__init__(sentence if len(sentence) <= _LONGEST else shortened(sentence, _LONGEST))
 
 
 class ImageError(HubModelsError):

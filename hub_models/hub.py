@@ -31,7 +31,7 @@ CARD_FILE: Final = "README.md"
 RESULTS_FILE: Final = "results.json"
 FILES: Final = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, RESULTS_FILE)
 MAX_CONFIG_BYTES: Final = 16 * 2**20
-_MAX_REPO_ID: Final = 200  # the client takes 96, and repeats whole what is longer
+_MAX_NAME: Final = 200  # of a repository, which the client wants shorter, or a revision
 _REPO_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", re.ASCII)
 
 
@@ -87,7 +87,7 @@ def resolve(
     repo_id, _, named = str(source).partition("@")
     if named and revision:
         raise ConfigError(f"{source}: a second revision, {revision!r}, was given beside it")
-    if len(repo_id) > _MAX_REPO_ID or not _REPO_ID.fullmatch(repo_id):
+    if max(len(repo_id), len(named)) > _MAX_NAME or not _REPO_ID.fullmatch(repo_id):
         url = re.match(r"data:|[A-Za-z][\w+.-]*://", str(source))
         remedy = f"; {url[0]} is no source: give a folder, or owner/name of a hub" if url else ""
         raise CheckpointError(

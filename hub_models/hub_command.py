@@ -2,11 +2,12 @@
 
 import argparse
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 
 from hub_models.destination import READMES, Destination
-from hub_models.errors import CheckpointError
+from hub_models.errors import CheckpointError, shortened
 
 
 def add_push(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -69,8 +70,8 @@ def _push(options: argparse.Namespace) -> int:
         options.create_pr,
         readme=options.readme,
     )
-    if not options.folder.is_dir():
-        raise CheckpointError(f"{options.folder}: no such folder")
+    if not os.path.isdir(options.folder):  # unlike Path.is_dir, False for too long a name
+        raise CheckpointError(f"{shortened(options.folder)}: no such folder")
     ImageClassifier.from_pretrained(options.folder)  # a broken folder is never pushed
     pushed = push(options.folder, destination, message=options.message, dry_run=options.dry_run)
     if options.json:

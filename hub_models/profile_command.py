@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +54,7 @@ def _profile(options: argparse.Namespace) -> int:
         batches=_each_once(options.batch or [1, 8]),
         threads=_each_once(options.threads or [1, usable_cores()]),
     )
-    if options.save and not all(Path(source).is_dir() for source in options.sources):
+    if options.save and not all(map(os.path.isdir, options.sources)):
         raise ConfigError("--save needs local folders: a repository on the hub is not changed")
     profiles = []
     for source in options.sources:

@@ -4,6 +4,7 @@ The words stay the author's; from our card come metadata that is absent there an
 """
 
 import re
+from contextlib import suppress
 from typing import Any, Final
 
 import yaml
@@ -85,11 +86,14 @@ def _fields(front: str) -> dict[str, Any]:
 def _merged_front(front: str, ours: str) -> str:
     fields = _fields(front)
     merged = {key: _merged(key, fields.get(key), value) for key, value in _fields(ours).items()}
-    for key, value in merged.items():
-        if key not in fields or fields[key] != value:
-            front = _with_field(front, key, value)
-    # Where fields are written in an unusual way (one line, aliases), all of them are written anew.
-    return front if _fields(front) == fields | merged else _dumped(fields | merged)
+    whole = fields | merged
+    with suppress(yaml.YAMLError, ValueError):
+        for key, value in merged.items():
+            if key not in fields or fields[key] != value:
+                front = _with_field(front, key, value)
+        if _fields(front) == whole:
+            return front
+    return _dumped(whole)  # fields in an unusual way: all in one line, aliases
 
 
 def _dumped(fields: dict[str, Any]) -> str:

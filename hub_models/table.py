@@ -30,8 +30,11 @@ def check_table(path: Path) -> None:
     """
     if path.suffix.lower() not in SUFFIXES:
         raise ConfigError(f"{path}: its name must end in {', '.join(SUFFIXES)}")
-    if path.is_dir():
-        raise ConfigError(f"{path}: a folder, and a file is to be written")
+    try:
+        if path.is_dir():
+            raise ConfigError(f"{path}: a folder, and a file is to be written")
+    except OSError as error:  # too long a name
+        raise ConfigError(f"{path}: cannot be written ({error.strerror})") from error
     if path.suffix.lower() == ".parquet":
         _import_pyarrow(path)
 

@@ -6,7 +6,7 @@ import yaml
 from huggingface_hub import ModelCard
 
 from hub_models import ModelConfig, PreprocessConfig
-from hub_models.card import is_rendered, render_card
+from hub_models.card import is_rendered, render_card, untouched_parts
 
 PLAIN = ModelConfig(
     architecture="resnet18",
@@ -144,6 +144,19 @@ def test_the_card_says_what_happens_to_a_picture() -> None:
 def test_a_rendered_card_is_known_from_a_written_one() -> None:
     assert is_rendered(render_card(PLAIN, "cats"))
     assert not is_rendered("---\nlicense: mit\n---\n# My own words")
+
+
+def test_a_card_somebody_changed_is_known_from_one_with_other_line_ends() -> None:
+    text = render_card(MEASURED, "cats")
+    assert untouched_parts(text) == (True, True)
+    assert untouched_parts("\ufeff" + text.replace("\n", "\r\n").rstrip()) == (True, True)
+    form = text.replace("tags:\n", "license: mit\ntags:\n")
+    assert untouched_parts(form) == (False, True)
+    words = text.replace("An image classifier", "A fine image classifier")
+    assert untouched_parts(words) == (True, False)
+    assert not is_rendered(form)
+    assert not is_rendered(words)
+    assert is_rendered(re.sub(r"config\.json \(.*\):", "config.json:", text))  # as cards once were
 
 
 @pytest.mark.parametrize("name", ["cats", "true", "12", "a: b", "# c", "naïve-🐱"])

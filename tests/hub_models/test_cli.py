@@ -31,7 +31,7 @@ def test_classify_prints_one_line_with_every_class(
     out, err = capsys.readouterr()
     answer = ImageClassifier.from_pretrained(tiny_folder).classify(photo)
     ranked = "  ".join(f"{p.label} {p.probability:.1%}" for p in answer)
-    assert out == f"photo.jpg  tiny  {ranked}\n"
+    assert out == f"{photo}  {tiny_folder}  {ranked}\n"
     assert err == ""
 
 
@@ -63,7 +63,7 @@ def test_several_models_answer_side_by_side(
     models = ["--model", str(tiny_folder), "--model", str(second_folder)]
     assert main(["classify", str(photo), *models]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split("  ")[1] for line in lines] == ["tiny", "second"]
+    assert [line.split("  ")[1] for line in lines] == [str(tiny_folder), str(second_folder)]
 
 
 @pytest.fixture
@@ -79,8 +79,8 @@ def test_a_bad_picture_among_good_ones_does_not_cost_their_answers(
     pictures_given = [str(photo), str(bad_picture), str(photo)]
     assert main(["classify", *pictures_given, "--model", str(tiny_folder)]) == 1
     out, err = capsys.readouterr()
-    assert [line.split()[0] for line in out.splitlines()] == ["photo.jpg", "photo.jpg"]
-    assert err.startswith("hub-models: bad.jpg: not a picture of a known kind")
+    assert [line.split("  ")[0] for line in out.splitlines()] == [str(photo), str(photo)]
+    assert err.startswith(f"hub-models: {bad_picture}: not a picture of a known kind")
     assert err.count("\n") == 1
 
 
@@ -91,7 +91,7 @@ def test_json_says_which_picture_was_bad_and_why(
     assert main(arguments) == 1
     bad, good = json.loads(capsys.readouterr().out)
     assert bad["picture"] == str(bad_picture)
-    assert bad["error"].startswith("bad.jpg: not a picture")
+    assert bad["error"].startswith(f"{bad_picture}: not a picture")
     assert "predictions" not in bad
     assert good["predictions"]
 
@@ -208,8 +208,8 @@ def test_the_installed_command_pulls_and_classifies_end_to_end(
     path.write_bytes(pictures.encode(pictures.photo(64, 48), "JPEG"))
     done = run("classify", path, tmp_path / "gone.jpg", "--model", "owner/tiny")
     assert done.returncode == 1
-    assert done.stderr == "hub-models: gone.jpg: no such file\n"
-    assert done.stdout.startswith("caf\\udce9.jpg  tiny  ")
+    assert done.stderr == f"hub-models: {tmp_path}/gone.jpg: no such file\n"
+    assert done.stdout.startswith(f"{tmp_path}/caf\\udce9.jpg  owner/tiny  ")
     assert done.stdout.count("%") == 3
 
 

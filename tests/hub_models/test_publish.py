@@ -234,7 +234,7 @@ def test_a_hand_written_readme_in_the_folder_is_pushed_as_it_is(
 def test_a_refused_readme_leaves_no_branch_behind(hub: HubServer, folder: Path) -> None:
     hub.commit(REPO, {"README.md": HAND_WRITTEN})
     (folder / "README.md").write_text("# From the folder")
-    with pytest.raises(CheckpointError, match="--readme hub keeps .* --readme folder replaces"):
+    with pytest.raises(CheckpointError, match=r"--readme hub keeps .* --readme folder replaces"):
         push(folder, Destination(REPO, revision="v2"))
     assert writes(hub) == []
 
@@ -248,9 +248,7 @@ def test_a_readme_on_the_hub_that_cannot_be_read_stops_the_push(
     hub: HubServer, folder: Path
 ) -> None:
     hub.commit(REPO, {"README.md": b"---\ntags: [unclosed\n---\n# Mine\n"})
-    with pytest.raises(
-        CheckpointError, match=rf"^{REPO}: README\.md has metadata.* --readme folder$"
-    ):
+    with pytest.raises(CheckpointError, match=rf"^{REPO}: README\.md has metadata"):
         push(folder, Destination(REPO))
     assert len(hub.repositories[REPO].commits) == 1
 

@@ -1,4 +1,5 @@
 import pytest
+import yaml
 from huggingface_hub import ModelCard
 
 from hub_models import CheckpointError, ModelConfig
@@ -69,6 +70,39 @@ def test_the_block_stays_where_the_author_moved_it() -> None:
     merged = ModelCard(merge_readme(moved, card(0.75))).text
     assert merged.index("75.00%") < merged.index("The end.")
     assert "old" not in merged
+
+
+def test_a_card_of_ours_with_changed_metadata_gets_our_new_text() -> None:
+    theirs = card(0.5).replace("license: apache-2.0", "license: mit # mine")
+    merged = merge_readme(theirs, card(0.75))
+    assert "license: mit # mine\n" in merged
+    assert merged.endswith(card(0.75).partition("\n---\n")[2])
+
+
+def test_a_card_of_ours_with_changed_words_gets_the_results_where_they_were() -> None:
+    merged = merge_readme(card(0.5).replace("# pets", "# Our pets"), card(0.75))
+    assert merged.index("# Our pets") < merged.index("75.00%") < merged.index("## How to use it")
+    assert "50.00%" not in merged
+    assert "Rendered by" not in merged
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "{license: mit, tags: [pets]}",
+        "a: &a [x]\ntags: *a",
+        "tags:\n- pets\n\n# end",
+        "? tags\n: x",
+    ],
+)
+def test_fields_in_any_way_of_yaml_are_kept(front: str) -> None:
+    before = yaml.safe_load(front)
+    after = yaml.safe_load(merge_readme(f"---\n{front}\n---\n# Mine\n", card()).split("---\n")[1])
+    assert {k: after[k] for k in before if k != "tags"} == {
+        k: v for k, v in before.items() if k != "tags"
+    }
+    assert {"hub_models", "resnet18"} < set(after["tags"])
+    assert ("# end" in front) == ("# end" in merge_readme(f"---\n{front}\n---\n", card()))
 
 
 def test_merging_twice_changes_nothing_more() -> None:
