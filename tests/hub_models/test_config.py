@@ -300,7 +300,7 @@ NO_OBJECT = {
 
 @pytest.mark.parametrize("text", NO_OBJECT.values(), ids=NO_OBJECT)
 def test_what_is_no_json_object_is_a_config_error(text: str | bytes) -> None:
-    with pytest.raises(ConfigError, match=r"not valid JSON|the file must be an object"):
+    with pytest.raises(ConfigError, match=r"not valid JSON|not UTF-8|the file must be an object"):
         parse_config(text)
 
 
