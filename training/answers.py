@@ -81,8 +81,8 @@ def load_readable(
         found = audit(data, quiet=not accelerator.is_main_process)
     data = data.without(found.unreadable)
     if accelerator.is_main_process:
-        for bad in data.unreadable:
-            print(f"left out {bad.reason}", file=sys.stderr)
+        for sentence in (*data.left_out, *(f"left out {bad.reason}" for bad in data.unreadable)):
+            print(sentence, file=sys.stderr)
     return data
 
 

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from hub_models.errors import ConfigError, ImageError
 from hub_models.image import load_image
 from training.augment import View
-from training.columns import find_columns, find_label_names, rename_columns
+from training.labelled import read_labelled
 from training.sampler import Key
 from training.split import Part, cut, read_split
 
@@ -48,6 +48,7 @@ class Data:
         parts: Of every split, which rows of the data set's own splits it has, in its order.
         unreadable: Pictures dropped by `without`, over all splits.
         stream: The training rows when they are read as they arrive; there is no split "train" then.
+        left_out: Sentences about splits, files and rows that are not used.
     """
 
     splits: dict[str, datasets.Dataset]
@@ -55,6 +56,7 @@ class Data:
     parts: dict[str, Part]
     unreadable: tuple[Unreadable, ...] = ()
     stream: datasets.IterableDataset | None = None
+    left_out: tuple[str, ...] = ()
 
     def only(self, names: Sequence[str]) -> "Data":
         """Keep some of the splits.
@@ -146,8 +148,8 @@ def load_data(
 
     Args:
         source: Hub data set id, data set folder, or folder of class folders.
-        image_column: Its name; the only column of type Image if empty.
-        label_column: Its name; the only column of type ClassLabel, or of strings, if empty.
+        image_column: Its name; found by types and names if empty, see `training.columns`.
+        label_column: Its name; found by types and names if empty.
         validation_fraction: Share of train, 0 to 1.
         seed: Of the split.
         split_file: RUN/split.json of another run: exactly its rows, whatever fraction and seed.
@@ -159,44 +161,16 @@ def load_data(
         ConfigError: If the source cannot be had, a column cannot be told, or the saved split was
             made from other data.
     """
-    tables = read_tables(source)
-    image, label = find_columns(tables["train"].features, image_column, label_column)
-    label_names = find_label_names(tables["train"], label)
-    tables = {n: rename_columns(table, image, label, label_names) for n, table in tables.items()}
+    labelled = read_labelled(source, image_column, label_column)
+    tables, names = labelled.splits, labelled.label_names
+    if "train" not in tables:
+        raise ConfigError(f"data set {source!r} has no split 'train', only {', '.join(tables)}")
     if split_file is None:
         parts = cut(tables, validation_fraction, seed)
     else:
         parts = read_split(split_file, tables)
-    return Data({name: part.select() for name, part in parts.items()}, label_names, parts)
-
-
-def read_tables(source: str, *, streaming: bool = False) -> dict[str, Any]:
-    """Open a data set's own splits.
-
-    Args:
-        source: As for `load_data`.
-        streaming: Read rows as they are asked for, instead of preparing them all first.
-
-    Returns:
-        Data sets of `datasets` by split, iterable ones when streaming; "train" is one of them.
-
-    Raises:
-        ConfigError: If the source cannot be had or has no split train.
-    """
-    try:
-        loaded = datasets.load_dataset(source, streaming=streaming)
-    # `datasets` meets a missing folder, an empty one, a dead network and a broken file with errors
-    # of four libraries; each means that there is no data.
-    except Exception as error:
-        first_line = str(error).strip().split("\n", 1)[0]
-        raise ConfigError(
-            f"data set {source!r} cannot be loaded ({first_line}); --data FOLDER takes a folder "
-            "of class folders, or one with parquet files"
-        ) from error
-    tables = {str(name): table for name, table in loaded.items()}
-    if "train" not in tables:
-        raise ConfigError(f"data set {source!r} has no split 'train', only {', '.join(tables)}")
-    return tables
+    splits = {name: part.select() for name, part in parts.items()}
+    return Data(splits, names, parts, left_out=labelled.left_out)
 
 
 class Images(Protocol):

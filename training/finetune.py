@@ -241,6 +241,8 @@ def _load_data(
                 split_file=Path(split_file) if split_file else None,
             )
         )
+    for sentence in data.left_out:
+        accelerator.print(sentence)
     box: list[Any] = [None]
     if accelerator.is_main_process:
         found = audit(data)

@@ -68,8 +68,10 @@ def cut(tables: Mapping[str, datasets.Dataset], fraction: float, seed: int) -> d
     parts = {name: Part(name, tables[name]) for name in SPLITS if name in tables}
     if "validation" in parts:
         return parts
-    numbered = tables["train"].select_columns("target")
-    numbered = numbered.add_column("row", np.arange(len(numbered)))
+    targets = tables["train"]["target"][:]
+    rows = [row for row, target in enumerate(targets) if target is not None and target >= 0]
+    numbered = tables["train"].select_columns("target").select(rows)
+    numbered = numbered.add_column("row", np.asarray(rows))
     try:
         halves = numbered.train_test_split(fraction, stratify_by_column="target", seed=seed)
     except ValueError as error:

@@ -7,17 +7,19 @@ from typing import Any, Final
 
 import datasets
 import numpy as np
+import pyarrow as pa
 import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from hub_models.errors import ConfigError, ImageError
 from training.augment import RandomView
-from training.columns import find_columns, find_label_names, rename_columns
 from training.config import Recipe
-from training.data import Data, decode, read_tables
+from training.data import Data, decode
+from training.labelled import stream_labelled
 from training.sampler import Key, StepSampler
 from training.split import Part
+from training.table_source import root_cause
 
 Micro = tuple[Tensor, Tensor]
 _PASSES: Final = 1_000_003  # apart: each pass of each epoch has an order of its own
@@ -36,29 +38,15 @@ def stream_data(recipe: Recipe) -> Data:
         ConfigError: If the source cannot be had, has no validation split, does not say its
             columns or class names beforehand, or a column cannot be told.
     """
-    tables = read_tables(recipe.data, streaming=True)
-    if "validation" not in tables:
-        raise ConfigError(
-            f"data set {recipe.data!r} has no split 'validation', which streaming needs: none can "
-            "be cut from rows that are still to come"
-        )
-    features = tables["train"].features
-    if features is None:
-        raise ConfigError(f"data set {recipe.data!r} does not say its columns: streaming = false")
-    image, label = find_columns(features, recipe.image_column, recipe.label_column)
-    if not isinstance(features[label], datasets.ClassLabel):
-        raise ConfigError(
-            f"data: streaming needs class names beforehand, {label!r} is no ClassLabel column"
-        )
-    label_names = find_label_names(tables["train"], label)
-    train, validation = (
-        rename_columns(tables[name], image, label, label_names) for name in ("train", "validation")
+    labelled = stream_labelled(recipe.data, recipe.image_column, recipe.label_column)
+    parts = {name: Part(name, table) for name, table in labelled.splits.items()}
+    return Data(
+        labelled.splits,
+        labelled.label_names,
+        parts,
+        stream=labelled.stream,
+        left_out=labelled.left_out,
     )
-    copied = datasets.Dataset.from_generator(
-        _rows, gen_kwargs={"stream": validation}, features=validation.features
-    )
-    parts = {"validation": Part("validation", copied)}
-    return Data({"validation": copied}, label_names, parts, stream=train)
 
 
 class StreamedSteps(IterableDataset[Micro]):
@@ -117,7 +105,7 @@ class StreamedSteps(IterableDataset[Micro]):
         for number in count():
             self.stream.set_epoch(epoch + number * _PASSES)
             rows = 0
-            for row in self.stream:
+            for row in _named(self.stream):
                 rows += 1
                 if behind:
                     behind -= 1
@@ -131,6 +119,8 @@ class StreamedSteps(IterableDataset[Micro]):
         squares, keys, targets = [], [], []
         for key, row in keyed:
             try:
+                if row["target"] is None or row["target"] < 0:
+                    raise ImageError("a row of 'train' without a label")
                 squares.append(self.view.take(decode(row["image"]), key))
             except ImageError as error:
                 print(f"left out {error}", file=sys.stderr)
@@ -144,5 +134,9 @@ class StreamedSteps(IterableDataset[Micro]):
         return torch.from_numpy(pixels), torch.tensor([targets[i] for i in full])
 
 
-def _rows(stream: datasets.IterableDataset) -> Iterator[dict[str, Any]]:
-    yield from stream
+def _named(stream: datasets.IterableDataset) -> Iterator[dict[str, Any]]:
+    """Give rows; what goes wrong while they arrive is one sentence."""
+    try:
+        yield from stream
+    except (OSError, ValueError, RuntimeError, pa.ArrowException) as error:
+        raise ConfigError(f"data: 'train' cannot be read on ({root_cause(error)})") from error

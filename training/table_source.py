@@ -1,0 +1,310 @@
+"""A data set's tables, in a folder or on the hub, to the rows of its splits; nothing is decoded."""
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hub_models.errors import CheckpointError, ConfigError
+from hub_models.fetch import connect, told
+from training.columns import names_pictures
+from training.table_files import (
+    CARD,
+    TableFiles,
+    class_folders,
+    few,
+    find_tables,
+    is_picture,
+    is_text,
+    list_files,
+)
+from training.text_tables import divide, read_text_table
+
+_REMEDY: Final = "--data FOLDER takes a folder of class folders, or one with parquet files"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Rows of one split, from files that have the same columns.
+
+    Attributes:
+        rows: A data set of `datasets`, iterable when streaming; targets as plain numbers.
+        features: Of its columns, as the files themselves, or else the card, declare them.
+        folder: The folder that paths in the rows start from.
+        name: The first file, for sentences.
+        is_trusted: Paths may lead out of the folder: the data set is the user's own.
+    """
+
+    rows: Any
+    features: datasets.Features
+    folder: Path
+    name: str
+    is_trusted: bool = True
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a data set lies.
+
+    Attributes:
+        folder: On this machine, or in the cache of the hub.
+        tables: Its tables; None if the pictures lie in folders or archives.
+        names: All its files.
+        address: "hf://..." if it is on the hub, else empty.
+    """
+
+    folder: Path
+    tables: TableFiles | None
+    names: Sequence[str]
+    address: str = ""
+
+
+def find_source(source: str, *, streaming: bool = False) -> Source:
+    """Find a data set on this machine, or else on the hub, and tell what it consists of.
+
+    Args:
+        source: A folder, a table, or "owner/name[@revision]" of the hub.
+        streaming: Do not fetch tables from the hub.
+
+    Returns:
+        Where its files are, now on this machine unless they are to be streamed.
+
+    Raises:
+        ConfigError: If there is no such data set, or it cannot be told which tables it has.
+    """
+    path = Path(source).expanduser()
+    if path.is_file():
+        return Source(path.parent, find_tables([path.name], None, source), [path.name])
+    if not path.is_dir():
+        return _from_hub(source, streaming=streaming)
+    names = list_files(path)
+    tables = find_tables(names, path / CARD if CARD in names else None, source)
+    if tables and is_text(tables.kind) and tables.kind != "metadata":
+        tables = _unless_class_folders(path, tables, names)
+    return Source(path, tables, names)
+
+
+def read_pieces(source: Source) -> dict[str, list[Piece]]:
+    """Read the tables of a data set.
+
+    Args:
+        source: From `find_source`, with tables.
+
+    Returns:
+        Rows by split.
+
+    Raises:
+        ConfigError: If a table is damaged, or only some of its rows name a split.
+    """
+    tables = source.tables
+    assert tables is not None
+    if is_text(tables.kind):
+        return _read_text(source, tables)
+    return {
+        split: list(_read_pieces(source, tables, names)) for split, names in tables.splits.items()
+    }
+
+
+def stream_pieces(source: Source) -> dict[str, list[Piece]]:
+    """Open parquet or arrow tables without reading their rows.
+
+    Args:
+        source: From `find_source(..., streaming=True)`.
+
+    Returns:
+        Iterable rows by split.
+
+    Raises:
+        ConfigError: If the tables are of another kind, or a file cannot be opened.
+    """
+    tables = source.tables
+    if tables is None or tables.kind not in ("parquet", "arrow"):
+        raise ConfigError("data: only parquet and arrow files can be streamed: streaming = false")
+    return {
+        split: list(_read_pieces(source, tables, names, streaming=True))
+        for split, names in tables.splits.items()
+    }
+
+
+def unlisted(source: Source, listed: set[str]) -> str:
+    """Say which pictures beside a list of pictures are not in it.
+
+    Args:
+        source: With tables of text.
+        listed: Absolute paths that the tables name.
+
+    Returns:
+        A sentence; empty if there are none.
+    """
+    folder = os.path.abspath(source.folder)
+    beside = [n for n in source.names if is_picture(n) and os.path.join(folder, n) not in listed]
+    if not beside:
+        return ""
+    return f"left out {len(beside):,} pictures that no table lists: {few(beside)}"
+
+
+def root_cause(error: BaseException) -> str:
+    """Say what really happened: `datasets` wraps errors in others that do not tell.
+
+    Args:
+        error: As it was caught.
+
+    Returns:
+        The first sentence of the error at the bottom.
+    """
+    while below := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
+        error = below
+    text = str(error).strip().split("\n", 1)[0]
+    return text if " " in text else f"{type(error).__name__} {text}".strip()
+
+
+def not_loaded(source: str, error: BaseException) -> ConfigError:
+    """Make the error for a data set that cannot be had.
+
+    Args:
+        source: As it was asked for.
+        error: Why.
+
+    Returns:
+        The error, to be raised from `error`.
+    """
+    return ConfigError(f"data set {source!r} cannot be loaded ({root_cause(error)}); {_REMEDY}")
+
+
+def _from_hub(source: str, *, streaming: bool) -> Source:
+    repo_id, _, revision = source.partition("@")
+    looks_like_path = source.startswith((".", "~", "/")) or source.count("/") > 1
+    if looks_like_path or not source or os.path.exists(source):
+        raise ConfigError(f"data set {source!r} cannot be loaded (no such folder); {_REMEDY}")
+    try:
+        api = connect(None)
+        info = told(lambda: api.dataset_info(repo_id, revision=revision or None), source)
+        names = sorted(each.rfilename for each in info.siblings or ())
+        address = f"hf://datasets/{info.id}@{info.sha}"
+
+        def fetch(wanted: Sequence[str] | None) -> Path:
+            patterns = None if wanted is None else [glob.escape(name) for name in wanted]
+            folder = api.snapshot_download(
+                info.id, repo_type="dataset", revision=info.sha, allow_patterns=patterns
+            )
+            return Path(folder)
+
+        card = told(lambda: fetch([CARD]), source) / CARD if CARD in names else None
+        tables = find_tables(names, card, source)
+        if tables is None and not class_folders(names):
+            return Source(Path(), None, names, address)  # archives, or whatever `datasets` knows
+        wanted = None
+        if tables and not is_text(tables.kind) and tables.kind != "saved":
+            wanted = [name for files in tables.splits.values() for name in files]
+        folder = Path() if streaming else told(lambda: fetch(wanted), source)
+    except CheckpointError as error:  # one sentence about the hub
+        raise ConfigError(f"data set {source!r} cannot be loaded ({error}); {_REMEDY}") from error
+    return Source(folder, tables, names, address)
+
+
+def _unless_class_folders(
+    folder: Path, tables: TableFiles, names: Sequence[str]
+) -> TableFiles | None:
+    """Take text tables as the data set, but not those that only lie beside class folders."""
+    folders = class_folders(names)
+    if len(folders) < 2:
+        return tables
+    for name in (name for files in tables.splits.values() for name in files):
+        try:
+            row = read_text_table(folder / name).slice(0, 1).to_pylist()
+        except ConfigError:  # no table at all
+            continue
+        if row and names_pictures(row[0], folder / os.path.dirname(name)):
+            raise ConfigError(
+                f"data set {str(folder)!r}: do the labels stand in {name}, or are they the folders "
+                f"{few(folders)}? --data {folder / name} takes the table; without it in the "
+                "folder, the folders count"
+            )
+    return None
+
+
+def _read_text(source: Source, tables: TableFiles) -> dict[str, list[Piece]]:
+    pieces: dict[str, list[Piece]] = {}
+    for split, names in tables.splits.items():
+        for name in names:
+            table = read_text_table(source.folder / name)
+            parts = divide(table, name) if list(tables.splits) == ["train"] else {split: table}
+            for own, part in parts.items():
+                rows = datasets.Dataset(part)
+                features = _with_declared(rows.features, tables.declared)
+                folder = (source.folder / name).parent
+                piece = Piece(rows, features, folder, name, not source.address)
+                pieces.setdefault(own, []).append(piece)
+    return pieces
+
+
+def _read_pieces(
+    source: Source, tables: TableFiles, names: Sequence[str], *, streaming: bool = False
+) -> Iterator[Piece]:
+    """Read files, those together that declare the same columns."""
+    is_remote = streaming and bool(source.address)
+    base = source.address if is_remote else str(source.folder)
+    paths = [f"{base}/{name}" for name in names]
+    if tables.kind == "saved":
+        for path in paths:
+            rows = datasets.load_from_disk(path)
+            yield Piece(rows, rows.features, Path(path), os.path.basename(path))
+        return
+    schemas = [_read_features(path, tables.kind) for path in paths]
+    for features, group in groupby(zip(schemas, paths, strict=True), key=lambda pair: pair[0]):
+        files = [path for _, path in group]
+        raw = {n: _raw(f) for n, f in features.items()}
+        rows = datasets.load_dataset(
+            tables.kind,
+            data_files={"train": files if is_remote else list(map(glob.escape, files))},
+            split="train",
+            features=datasets.Features(raw),
+            streaming=streaming,
+        )
+        declared = _with_declared(features, tables.declared)
+        folder = Path(os.path.dirname(files[0]))
+        yield Piece(rows, declared, folder, os.path.basename(files[0]), not source.address)
+
+
+def _read_features(path: str, kind: str) -> datasets.Features:
+    """Read what a file itself says of its columns; `load_dataset` asks the first file alone."""
+    try:
+        with datasets.utils.file_utils.xopen(path, "rb") as file:
+            schema = pq.read_schema(file) if kind == "parquet" else _arrow_schema(file)
+            return datasets.Features.from_arrow_schema(schema)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise ConfigError(
+            f"data: {os.path.basename(path)} cannot be read ({root_cause(error)})"
+        ) from error
+
+
+def _arrow_schema(file: Any) -> pa.Schema:
+    try:
+        return pa.ipc.open_stream(file).schema
+    except pa.ArrowInvalid:
+        file.seek(0)
+        return pa.ipc.open_file(file).schema
+
+
+def _raw(feature: Any) -> Any:
+    """Keep targets as numbers and pictures as bytes: both are looked at here, not in `datasets`."""
+    if isinstance(feature, datasets.ClassLabel):
+        return datasets.Value("int64")
+    return datasets.Image(decode=False) if isinstance(feature, datasets.Image) else feature
+
+
+def _with_declared(own: datasets.Features, declared: datasets.Features) -> datasets.Features:
+    """Take class names from the card where the file has none."""
+    named = {
+        name: feature
+        for name, feature in declared.items()
+        if isinstance(feature, datasets.ClassLabel) and isinstance(own.get(name), datasets.Value)
+    }
+    return datasets.Features({**own, **named})
