@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tests.hub_server import _Handler
 
 ID = r"(?P<repo_id>[^/]+/[^/]+)"
+KIND = "(?:models|datasets)"  # one name, one repository, whichever it is
 
 
 def whoami(request: "_Handler") -> None:
@@ -132,11 +133,11 @@ def _described(path: str, content: bytes) -> dict[str, object]:
 
 ROUTES = [
     ("GET", "/api/whoami-v2", whoami),
-    ("GET", rf"/api/models/{ID}(/revision/(?P<revision>[^/]+))?", info),
+    ("GET", rf"/api/{KIND}/{ID}(/revision/(?P<revision>[^/]+))?", info),
     ("GET", rf"/api/models/{ID}/refs", refs),
-    ("GET", rf"/api/models/{ID}/tree/(?P<revision>[^/]+)", tree),
-    ("POST", rf"/api/models/{ID}/paths-info/(?P<revision>[^/]+)", paths_info),
+    ("GET", rf"/api/{KIND}/{ID}/tree/(?P<revision>[^/]+)", tree),
+    ("POST", rf"/api/{KIND}/{ID}/paths-info/(?P<revision>[^/]+)", paths_info),
     ("GET", rf"/api/models/{ID}/xet-read-token/(?P<revision>[^/]+)", xet_read_token),
-    ("GET HEAD", rf"/{ID}/resolve/(?P<revision>[^/]+)/(?P<path>.+)", file),
+    ("GET HEAD", rf"(?:/datasets)?/{ID}/resolve/(?P<revision>[^/]+)/(?P<path>.+)", file),
     ("GET HEAD", r"/large/(?P<digest>[0-9a-f]{64})", large),
 ]

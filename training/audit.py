@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hub_models.image_kinds import FORMATS
 from training.data import Data, Unreadable
 from training.duplicates import find_pairs
+from training.listing import counted
 from training.scan import Scan, scan
 
 _MAX_PAIRS: Final = 10_000  # listed, of all that are counted
@@ -63,6 +64,7 @@ class SplitFacts:
         classes: Pictures of each class, in the order of the targets.
         formats: Pictures of each file format, most frequent first.
         turned: Pictures that are stored turned or mirrored and say so in their EXIF data.
+        dim: Pictures of 16 bits whose values all lie in the lowest quarter, as those of 12 bits.
         shorter_side: Smallest, median and largest, px.
         longer_side: Smallest, median and largest, px.
     """
@@ -71,6 +73,7 @@ class SplitFacts:
     classes: dict[str, int]
     formats: dict[str, int]
     turned: int
+    dim: int
     shorter_side: tuple[int, int, int]
     longer_side: tuple[int, int, int]
 
@@ -90,6 +93,16 @@ class Audit:
     splits: dict[str, SplitFacts]
     pairs: tuple[Pair, ...]
     pairs_found: int
+
+    def warnings(self) -> list[str]:
+        """Say what is probably not as its owner means it."""
+        return [
+            f"{name!r} has {counted(facts.dim, 'picture')} of 16 bits with no value over a quarter "
+            "of the range: almost black; if they hold 12 bits, multiply the values by 16 and save "
+            "again"
+            for name, facts in self.splits.items()
+            if facts.dim
+        ]
 
     def as_json(self) -> dict[str, Any]:
         """Give it as plain JSON values."""
@@ -156,6 +169,7 @@ def _summarise(columns: _Columns, label_names: tuple[str, ...]) -> SplitFacts:
         classes=dict(zip(label_names, classes.tolist(), strict=True)),
         formats={FORMATS[i]: int(formats[i]) for i in np.argsort(-formats) if formats[i]},
         turned=int(facts["turned"].sum()),
+        dim=int(facts["dim"].sum()),
         shorter_side=_spread(np.minimum(facts["width"], facts["height"])),
         longer_side=_spread(np.maximum(facts["width"], facts["height"])),
     )

@@ -52,6 +52,7 @@ def render_markdown(audit: Audit) -> str:
     sections = [
         "# Audit of the data",
         _table(audit.splits),
+        _listed(audit.warnings()),
         f"## Unreadable pictures: {len(audit.unreadable):,}",
         _listed(bad.reason for bad in audit.unreadable),
         f"## The same in two splits: {_count(audit.pairs_found, 'pair')}",
@@ -97,6 +98,7 @@ def _table(splits: Mapping[str, SplitFacts]) -> str:
         "longer side, px": [_said_spread(facts.longer_side) for facts in splits.values()],
         "formats": [_said_counts(facts.formats) for facts in splits.values()],
         "turned by EXIF": [f"{facts.turned:,}" for facts in splits.values()],
+        "16 bits, a quarter used": [f"{facts.dim:,}" for facts in splits.values()],
     }
     for label in next(iter(splits.values())).classes if splits else ():
         rows[f"class {label}"] = [f"{facts.classes[label]:,}" for facts in splits.values()]

@@ -10,7 +10,8 @@ import datasets
 import pyarrow as pa
 
 from hub_models.errors import ConfigError
-from training.table_files import few, is_picture
+from training.listing import few
+from training.table_files import is_picture
 
 _LABEL_NAMES: Final = {
     "label", "labels", "labelname", "labelid", "labeltext", "class", "classes", "classname",

@@ -247,6 +247,8 @@ def _load_data(
     if accelerator.is_main_process:
         found = audit(data)
         write_audit(Path(recipe.out), data, found)
+        for sentence in found.warnings():
+            accelerator.print(sentence)
         box = [(found.unreadable, as_origin(found))]
     broadcast_object_list(box)
     unreadable, said = box[0]

@@ -12,16 +12,10 @@ from hub_models.config import check_labels
 from hub_models.errors import ConfigError
 from hub_models.split_names import split_of
 from training.columns import as_images, find_columns, first_values, is_label_name
-from training.table_files import few, is_text
-from training.table_source import (
-    Piece,
-    Source,
-    find_source,
-    not_loaded,
-    read_pieces,
-    stream_pieces,
-    unlisted,
-)
+from training.data_source import Source, find_source, not_loaded
+from training.listing import counted, few
+from training.table_files import is_text
+from training.table_rows import Piece, read_pieces, stream_pieces, unlisted
 from training.targets import Classes, order_of_classes, read_classes, to_targets
 
 Pieces = dict[str, list[Piece]]
@@ -139,7 +133,7 @@ def _loaded(
         place = find_source(source, streaming=streaming)
         if place.tables or streaming:
             return place, read(place)
-        return place, _as_datasets_reads(source)
+        return place, _as_datasets_reads(place)
     except ConfigError:
         raise
     # `datasets` meets an empty folder, a dead network and a broken file with errors of four
@@ -148,9 +142,13 @@ def _loaded(
         raise not_loaded(source, error) from error
 
 
-def _as_datasets_reads(source: str) -> Pieces:
+def _as_datasets_reads(place: Source) -> Pieces:
     """Read archives, and whatever else `datasets` knows."""
-    loaded = datasets.load_dataset(source)
+    if place.folder.name:
+        loaded = datasets.load_dataset(str(place.folder))
+    else:
+        repo_id, _, commit = place.address.removeprefix("hf://datasets/").partition("@")
+        loaded = datasets.load_dataset(repo_id, revision=commit)
     named = {split_of(str(name)) or str(name): rows for name, rows in loaded.items()}
     return {
         split: [Piece(named[split], named[split].features, Path(), split)]
@@ -191,9 +189,11 @@ def _missing(classes: list[Classes], split: str, label: str, *, may_go: bool) ->
     if not missing:
         return ""
     count, rows = sum(missing.values()), sum(len(each.codes) for each in classes)
-    values = ", ".join(f"{value} {count:,} times" for value, count in missing.items())
+    values = ", ".join(f"{value} {counted(count, 'time')}" for value, count in missing.items())
     if count < rows:
-        return f"left out {count:,} rows of {split!r} without a label: {label!r} is {values}"
+        return (
+            f"left out {counted(count, 'row')} of {split!r} without a label: {label!r} is {values}"
+        )
     if not may_go:
         raise ConfigError(f"data: no row of {split!r} has a label: {label!r} is {values}")
     return f"left out the split {split!r}, no row of which has a label: {label!r} is {values}"

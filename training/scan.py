@@ -29,7 +29,8 @@ from training.data import decode
 from training.duplicates import perceptual_hash
 
 _Outcome = TypeVar("_Outcome")
-_VERSION: Final = 1  # of what is remembered: raise it when a fact changes its meaning
+_VERSION: Final = 2  # of what is remembered: raise it when a fact changes its meaning
+_QUARTER: Final = 64  # of the 256 levels that a model sees
 _BLOCK: Final = 1024  # pictures handed to the threads at once: bounds the memory
 _FACTS: Final = {
     "known": np.bool_,  # decoded, or tried to
@@ -39,6 +40,7 @@ _FACTS: Final = {
     "height": np.int32,
     "format": np.uint8,  # index into FORMATS
     "turned": np.bool_,  # by its EXIF orientation
+    "dim": np.bool_,  # of 16 bits, and no value reaches a quarter of them
 }
 
 
@@ -135,6 +137,7 @@ def _look(table: datasets.Dataset, row: int) -> dict[str, int] | str:
         is_turned = 2 <= read_orientation(header) <= 8
         is_sideways = 5 <= read_orientation(header) <= 8
         width, height = header.size[::-1] if is_sideways else header.size
+        has_16_bits = header.mode.startswith("I") or ";16" in str(header.tile)
     look = perceptual_hash(image)
     return {
         "hash": digest if look is None else look,  # one without detail resembles only itself
@@ -143,6 +146,7 @@ def _look(table: datasets.Dataset, row: int) -> dict[str, int] | str:
         "height": height,
         "format": FORMATS.index(kind),
         "turned": is_turned,
+        "dim": has_16_bits and int(np.asarray(image).max()) < _QUARTER,
     }
 
 

@@ -16,10 +16,10 @@ from hub_models.errors import ConfigError, ImageError
 from training.augment import RandomView
 from training.config import Recipe
 from training.data import Data, decode
+from training.data_source import root_cause
 from training.labelled import stream_labelled
 from training.sampler import Key, StepSampler
 from training.split import Part
-from training.table_source import root_cause
 
 Micro = tuple[Tensor, Tensor]
 _PASSES: Final = 1_000_003  # apart: each pass of each epoch has an order of its own

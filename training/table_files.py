@@ -1,23 +1,19 @@
 """The names in a folder or repository to the tables in it, by split."""
 
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import datasets
-import huggingface_hub
-from datasets.info import DatasetInfosDict
-from datasets.utils.metadata import MetadataConfigs
-from fsspec.utils import glob_translate
 
 from hub_models.errors import ConfigError
 from hub_models.image_kinds import SUFFIXES
 from hub_models.split_names import split_of, split_word
+from training.data_card import read_card
+from training.listing import few
 
-CARD: Final = "README.md"
 _KINDS: Final = {
     ".parquet": "parquet",
     ".arrow": "arrow",
@@ -28,10 +24,10 @@ _KINDS: Final = {
     ".tsv": "csv",
     ".json": "json",
 }
-_LISTED: Final = 10  # names in a sentence
 _METADATA: Final = frozenset({"metadata.csv", "metadata.jsonl", "metadata.parquet"})
-_SAVED: Final = frozenset({"state.json", "dataset_info.json"})  # what save_to_disk leaves
-_NO_TABLES: Final = _SAVED | {"dataset_dict.json", "dataset_infos.json", "config.json"}
+_NO_TABLES: Final = frozenset(
+    {"state.json", "dataset_info.json", "dataset_dict.json", "dataset_infos.json", "config.json"}
+)
 
 
 @dataclass(frozen=True)
@@ -92,15 +88,12 @@ def find_tables(names: Sequence[str], card: Path | None, source: str) -> TableFi
     Raises:
         ConfigError: If there are several configurations, or splits, to choose from.
     """
-    saved = [os.path.dirname(name) for name in names if os.path.basename(name) == "state.json"]
-    if saved := [place for place in saved if _joined(place, "dataset_info.json") in set(names)]:
-        return _sorted({place: [place] for place in saved}, "saved", source)
-    declared, configured = _read_card(card, names, source)
+    saved = {os.path.dirname(n): [os.path.dirname(n)] for n in names if _base(n) == "state.json"}
+    if saved and all(f"{place}/dataset_info.json".lstrip("/") in names for place in saved):
+        return _sorted(saved, "saved", source)
+    declared, configured = read_card(card, names, source)
     if configured is not None:
-        kinds = {kind for files in configured.values() for kind in map(_kind, files) if kind}
-        if not kinds:
-            return None
-        return _sorted(configured, _only_kind(kinds, source), source, declared)
+        return _configured(configured, source, declared)
     tables: dict[str, list[str]] = {
         kind: [] for kind in ("metadata", "parquet", "arrow", "json", "csv")
     }
@@ -148,32 +141,33 @@ def is_picture(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in SUFFIXES
 
 
-def few(names: Sequence[str]) -> str:
-    """Write names for a sentence, ten at most.
-
-    Args:
-        names: Of files, splits or columns.
-
-    Returns:
-        Them with commas between.
-    """
-    more = f", … ({len(names):,} in all)" if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more
-
-
 def _kind(name: str) -> str | None:
-    base = os.path.basename(name)
+    base = _base(name)
     if base in _METADATA:
         return "metadata"
     return None if base in _NO_TABLES else _KINDS.get(os.path.splitext(base)[1].lower())
 
 
-def _only_kind(kinds: set[str], source: str) -> str:
+def _configured(
+    files: Mapping[str, list[str]], source: str, declared: datasets.Features
+) -> TableFiles | None:
+    """Take what the card declares: files of one kind, or pictures in class folders."""
+    kinds = {kind for names in files.values() for name in names if (kind := _kind(name))}
+    kinds = {"metadata"} if "metadata" in kinds else kinds
     if len(kinds) > 1:
-        raise ConfigError(
-            f"data set {source!r}: its card names {' and '.join(sorted(kinds))} files"
-        )
-    return next(iter(kinds))
+        both = " and ".join(sorted(kinds))
+        raise ConfigError(f"data set {source!r}: its card names {both} files; one kind is read")
+    for kind in kinds:
+        tables = {own: [n for n in names if _kind(n) == kind] for own, names in files.items()}
+        return _sorted(tables, kind, source, declared)
+    for own, names in files.items():
+        for name in names:
+            if (split_of(name.partition("/")[0]) or "train") != split_of(own):
+                raise ConfigError(
+                    f"data set {source!r}: its card says that {name} is of the split {own!r}; the "
+                    "folder at the top must be called so"
+                )
+    return None
 
 
 def _shallow(names: list[str], *, lines_first: bool = False) -> list[str]:
@@ -254,55 +248,5 @@ def _split_of_folder(own: str) -> str | None:
     return next((s for part in reversed(own.split("/")) if (s := split_of(part))), None)
 
 
-def _read_card(
-    card: Path | None, names: Sequence[str], source: str
-) -> tuple[datasets.Features, dict[str, list[str]] | None]:
-    """Read what README.md declares: features, and files by the splits' own names."""
-    if card is None:
-        return datasets.Features(), None
-    try:
-        said: Any = huggingface_hub.DatasetCard.load(card, ignore_metadata_errors=True).data
-        configs = MetadataConfigs.from_dataset_card_data(said)
-        infos = DatasetInfosDict.from_dataset_card_data(said)
-        name = configs.get_default_config_name()
-    except Exception as error:  # of YAML, or of what it declares
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"data set {source!r}: its {CARD} is damaged ({reason})") from error
-    if name is None and len(configs) > 1:
-        raise ConfigError(
-            f"data set {source!r} has {len(configs)} configurations ({few(list(configs))}) and no "
-            f"default; datasets.load_dataset({source!r}, {next(iter(configs))!r}).save_to_disk("
-            "'FOLDER') saves one for --data FOLDER"
-        )
-    info = infos.get(name or "default") or (next(iter(infos.values())) if len(infos) == 1 else None)
-    features = (info.features if info else None) or datasets.Features()
-    config = configs.get(name or "", {})
-    if "data_files" in config:
-        return features, dict(_matched(config, names, source))
-    return features, None
-
-
-def _matched(
-    config: Mapping[str, Any], names: Sequence[str], source: str
-) -> Iterator[tuple[str, list[str]]]:
-    listed = config["data_files"]
-    if isinstance(listed, str) or all(isinstance(each, str) for each in listed):
-        listed = [{"split": "train", "path": listed}]
-    for each in listed:
-        paths = [each["path"]] if isinstance(each["path"], str) else each["path"]
-        found = [
-            name
-            for path in paths
-            for name in names
-            if re.match(glob_translate(_joined(config.get("data_dir") or "", path)), name)
-        ]
-        if not found:
-            raise ConfigError(
-                f"data set {source!r}: its {CARD} names {few(paths)} for the split "
-                f"{each['split']!r}, and there is no such file"
-            )
-        yield each["split"], list(dict.fromkeys(found))
-
-
-def _joined(place: str, name: str) -> str:
-    return os.path.normpath(f"{place}/{name}" if place else name).replace(os.sep, "/")
+def _base(name: str) -> str:
+    return name.rpartition("/")[2]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hub_models.config import check_labels
 from hub_models.errors import ConfigError
 from hub_models.split_names import same_name
-from training.table_files import few
+from training.listing import counted, few
 
 _WHOLE: Final = re.compile(r"0|-?[1-9][0-9]*")
 _ONCE: Final = 0.5  # share of the rows: more different values than that are no classes
@@ -77,8 +77,8 @@ def read_classes(column: pa.ChunkedArray, feature: Any, label: str, split: str) 
         count = int((codes == order.index("-1")).sum())
         if set(order) != {"-1"}:
             raise ConfigError(
-                f"{where} holds -1 in {count:,} rows: if it means that there is no label, remove "
-                "them; if it is a class, give it a name"
+                f"{where} holds -1 in {counted(count, 'row')}: if it means that there is no "
+                "label, remove them; if it is a class, give it a name"
             )
         return Classes((), np.full(len(codes), -1), False, {"-1": count})
     return Classes(tuple(order), codes, isinstance(feature, datasets.ClassLabel), missing)
@@ -137,10 +137,10 @@ def to_targets(
     strange = {name: count for name, count in classes.used().items() if name not in numbers}
     if strange:
         name, count = next(iter(strange.items()))
-        more = f", and {len(strange) - 1:,} other labels" if len(strange) > 1 else ""
+        more = f", and {counted(len(strange) - 1, 'other label')}" if len(strange) > 1 else ""
         raise ConfigError(
-            f"data: {split!r} has the label {name!r} ({count:,} rows){more}, which {first!r} has "
-            f"not: {few(list(label_names))}"
+            f"data: {split!r} has the label {name!r} ({counted(count, 'row')}){more}, which "
+            f"{first!r} has not: {few(list(label_names))}"
         )
     table = np.array([numbers.get(name, -1) for name in classes.names] + [-1], np.int64)
     targets: NDArray[np.int64] = table[classes.codes]
@@ -155,8 +155,8 @@ def _declared(column: pa.ChunkedArray, feature: datasets.ClassLabel, where: str)
     if len(wrong):
         count = int((wrong == wrong[0]).sum())
         raise ConfigError(
-            f"{where} holds {wrong[0]} ({count:,} rows), and there are {len(feature.names)} "
-            f"classes, numbered from 0 to {len(feature.names) - 1}"
+            f"{where} holds {wrong[0]} ({counted(count, 'row')}), and there are "
+            f"{len(feature.names)} classes, numbered from 0 to {len(feature.names) - 1}"
         )
     unlabelled = int((codes < 0).sum()) - nulls
     missing = {"-1": unlabelled, "null": nulls}

@@ -1,4 +1,4 @@
-"""A data set's tables, in a folder or on the hub, to the rows of its splits; nothing is decoded."""
+"""The tables of a data set to the rows of its splits; nothing is decoded."""
 
 import glob
 import os
@@ -6,28 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hub_models.errors import CheckpointError, ConfigError
-from hub_models.fetch import connect, told
-from training.columns import names_pictures
-from training.table_files import (
-    CARD,
-    TableFiles,
-    class_folders,
-    few,
-    find_tables,
-    is_picture,
-    is_text,
-    list_files,
-)
+from hub_models.errors import ConfigError
+from training.data_source import Source, root_cause
+from training.listing import counted, few
+from training.table_files import TableFiles, is_picture, is_text
 from training.text_tables import divide, read_text_table
-
-_REMEDY: Final = "--data FOLDER takes a folder of class folders, or one with parquet files"
 
 
 @dataclass(frozen=True)
@@ -47,48 +36,6 @@ class Piece:
     folder: Path
     name: str
     is_trusted: bool = True
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a data set lies.
-
-    Attributes:
-        folder: On this machine, or in the cache of the hub.
-        tables: Its tables; None if the pictures lie in folders or archives.
-        names: All its files.
-        address: "hf://..." if it is on the hub, else empty.
-    """
-
-    folder: Path
-    tables: TableFiles | None
-    names: Sequence[str]
-    address: str = ""
-
-
-def find_source(source: str, *, streaming: bool = False) -> Source:
-    """Find a data set on this machine, or else on the hub, and tell what it consists of.
-
-    Args:
-        source: A folder, a table, or "owner/name[@revision]" of the hub.
-        streaming: Do not fetch tables from the hub.
-
-    Returns:
-        Where its files are, now on this machine unless they are to be streamed.
-
-    Raises:
-        ConfigError: If there is no such data set, or it cannot be told which tables it has.
-    """
-    path = Path(source).expanduser()
-    if path.is_file():
-        return Source(path.parent, find_tables([path.name], None, source), [path.name])
-    if not path.is_dir():
-        return _from_hub(source, streaming=streaming)
-    names = list_files(path)
-    tables = find_tables(names, path / CARD if CARD in names else None, source)
-    if tables and is_text(tables.kind) and tables.kind != "metadata":
-        tables = _unless_class_folders(path, tables, names)
-    return Source(path, tables, names)
 
 
 def read_pieces(source: Source) -> dict[str, list[Piece]]:
@@ -147,87 +94,7 @@ def unlisted(source: Source, listed: set[str]) -> str:
     beside = [n for n in source.names if is_picture(n) and os.path.join(folder, n) not in listed]
     if not beside:
         return ""
-    return f"left out {len(beside):,} pictures that no table lists: {few(beside)}"
-
-
-def root_cause(error: BaseException) -> str:
-    """Say what really happened: `datasets` wraps errors in others that do not tell.
-
-    Args:
-        error: As it was caught.
-
-    Returns:
-        The first sentence of the error at the bottom.
-    """
-    while below := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
-        error = below
-    text = str(error).strip().split("\n", 1)[0]
-    return text if " " in text else f"{type(error).__name__} {text}".strip()
-
-
-def not_loaded(source: str, error: BaseException) -> ConfigError:
-    """Make the error for a data set that cannot be had.
-
-    Args:
-        source: As it was asked for.
-        error: Why.
-
-    Returns:
-        The error, to be raised from `error`.
-    """
-    return ConfigError(f"data set {source!r} cannot be loaded ({root_cause(error)}); {_REMEDY}")
-
-
-def _from_hub(source: str, *, streaming: bool) -> Source:
-    repo_id, _, revision = source.partition("@")
-    looks_like_path = source.startswith((".", "~", "/")) or source.count("/") > 1
-    if looks_like_path or not source or os.path.exists(source):
-        raise ConfigError(f"data set {source!r} cannot be loaded (no such folder); {_REMEDY}")
-    try:
-        api = connect(None)
-        info = told(lambda: api.dataset_info(repo_id, revision=revision or None), source)
-        names = sorted(each.rfilename for each in info.siblings or ())
-        address = f"hf://datasets/{info.id}@{info.sha}"
-
-        def fetch(wanted: Sequence[str] | None) -> Path:
-            patterns = None if wanted is None else [glob.escape(name) for name in wanted]
-            folder = api.snapshot_download(
-                info.id, repo_type="dataset", revision=info.sha, allow_patterns=patterns
-            )
-            return Path(folder)
-
-        card = told(lambda: fetch([CARD]), source) / CARD if CARD in names else None
-        tables = find_tables(names, card, source)
-        if tables is None and not class_folders(names):
-            return Source(Path(), None, names, address)  # archives, or whatever `datasets` knows
-        wanted = None
-        if tables and not is_text(tables.kind) and tables.kind != "saved":
-            wanted = [name for files in tables.splits.values() for name in files]
-        folder = Path() if streaming else told(lambda: fetch(wanted), source)
-    except CheckpointError as error:  # one sentence about the hub
-        raise ConfigError(f"data set {source!r} cannot be loaded ({error}); {_REMEDY}") from error
-    return Source(folder, tables, names, address)
-
-
-def _unless_class_folders(
-    folder: Path, tables: TableFiles, names: Sequence[str]
-) -> TableFiles | None:
-    """Take text tables as the data set, but not those that only lie beside class folders."""
-    folders = class_folders(names)
-    if len(folders) < 2:
-        return tables
-    for name in (name for files in tables.splits.values() for name in files):
-        try:
-            row = read_text_table(folder / name).slice(0, 1).to_pylist()
-        except ConfigError:  # no table at all
-            continue
-        if row and names_pictures(row[0], folder / os.path.dirname(name)):
-            raise ConfigError(
-                f"data set {str(folder)!r}: do the labels stand in {name}, or are they the folders "
-                f"{few(folders)}? --data {folder / name} takes the table; without it in the "
-                "folder, the folders count"
-            )
-    return None
+    return f"left out {counted(len(beside), 'picture')} that no table lists: {few(beside)}"
 
 
 def _read_text(source: Source, tables: TableFiles) -> dict[str, list[Piece]]:

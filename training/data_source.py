@@ -1,0 +1,176 @@
+"""A data set, on this machine or on the hub, to the folder it lies in and what it consists of."""
+
+import contextlib
+import glob
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from huggingface_hub.errors import HfHubHTTPError
+
+from hub_models.atomic import staged
+from hub_models.errors import CheckpointError, ConfigError
+from hub_models.fetch import connect, told
+from training.cache import cache_folder
+from training.columns import names_pictures
+from training.data_card import CARD
+from training.listing import few
+from training.table_files import (
+    TableFiles,
+    class_folders,
+    find_tables,
+    is_text,
+    list_files,
+)
+from training.text_tables import read_text_table
+
+_REMEDY: Final = "--data FOLDER takes a folder of class folders, or one with parquet files"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a data set lies.
+
+    Attributes:
+        folder: On this machine, or in the cache of the hub.
+        tables: Its tables; None if the pictures lie in folders or archives.
+        names: All its files.
+        address: "hf://..." if it is on the hub, else empty.
+    """
+
+    folder: Path
+    tables: TableFiles | None
+    names: Sequence[str]
+    address: str = ""
+
+
+def find_source(source: str, *, streaming: bool = False) -> Source:
+    """Find a data set on this machine, or else on the hub, and tell what it consists of.
+
+    Args:
+        source: A folder, a table, or "owner/name[@revision]" of the hub.
+        streaming: Do not fetch tables from the hub.
+
+    Returns:
+        Where its files are, now on this machine unless they are to be streamed.
+
+    Raises:
+        ConfigError: If there is no such data set, or it cannot be told which tables it has.
+    """
+    path = Path(source).expanduser()
+    if path.is_file():
+        return Source(path.parent, find_tables([path.name], None, source), [path.name])
+    if not path.is_dir():
+        return _from_hub(source, streaming=streaming)
+    names = list_files(path)
+    tables = find_tables(names, path / CARD if CARD in names else None, source)
+    if tables and is_text(tables.kind) and tables.kind != "metadata":
+        tables = _unless_class_folders(path, tables, names)
+    return Source(path, tables, names)
+
+
+def root_cause(error: BaseException) -> str:
+    """Say what really happened: `datasets` wraps errors in others that do not tell.
+
+    Args:
+        error: As it was caught.
+
+    Returns:
+        The first sentence of the error at the bottom.
+    """
+    while below := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
+        error = below
+    text = str(error).strip().split("\n", 1)[0]
+    return text if " " in text else f"{type(error).__name__} {text}".strip()
+
+
+def not_loaded(source: str, error: BaseException) -> ConfigError:
+    """Make the error for a data set that cannot be had.
+
+    Args:
+        source: As it was asked for.
+        error: Why.
+
+    Returns:
+        The error, to be raised from `error`.
+    """
+    return ConfigError(f"data set {source!r} cannot be loaded ({root_cause(error)}); {_REMEDY}")
+
+
+def _from_hub(source: str, *, streaming: bool) -> Source:
+    looks_like_path = source.startswith((".", "~", "/")) or source.count("/") > 1
+    if looks_like_path or not source or os.path.exists(source):
+        raise ConfigError(f"data set {source!r} cannot be loaded (no such folder); {_REMEDY}")
+    try:
+        repo_id, commit, names = _describe(source)
+        card = _fetch(repo_id, commit, [CARD]) / CARD if CARD in names else None
+        tables = find_tables(names, card, source)
+        address = f"hf://datasets/{repo_id}@{commit}"
+        if streaming or (
+            tables is None and not class_folders(names)
+        ):  # archives: as `datasets` does
+            return Source(Path(), tables, names, address)
+        wanted = names
+        if tables and not is_text(tables.kind) and tables.kind != "saved":
+            wanted = [name for files in tables.splits.values() for name in files]
+        return Source(_fetch(repo_id, commit, wanted), tables, names, address)
+    except CheckpointError as error:  # one sentence about the hub
+        raise ConfigError(f"data set {source!r} cannot be loaded ({error}); {_REMEDY}") from error
+
+
+def _describe(source: str) -> tuple[str, str, list[str]]:
+    """Give name, commit and files: as the hub says, or said when it could last be asked."""
+    repo_id, _, revision = source.partition("@")
+    memory = cache_folder("data_sets") / f"{source.replace('/', '--')}.json"
+    try:
+        info = told(lambda: connect(None).dataset_info(repo_id, revision=revision or None), source)
+    except CheckpointError as error:
+        if isinstance(error.__cause__, HfHubHTTPError) or not memory.exists():
+            raise
+        known = json.loads(memory.read_text(encoding="utf-8"))
+        return known["id"], known["commit"], known["names"]
+    names = sorted(each.rfilename for each in info.siblings or ())
+    with contextlib.suppress(CheckpointError), staged(memory) as staging:
+        text = json.dumps({"id": info.id, "commit": info.sha, "names": names})
+        staging.write_text(text, encoding="utf-8")
+    return info.id, str(info.sha), names
+
+
+def _fetch(repo_id: str, commit: str, names: Sequence[str]) -> Path:
+    where = f"{repo_id}@{commit[:12]}"
+    patterns = [glob.escape(name) for name in names]
+
+    def download() -> str:
+        return connect(None).snapshot_download(
+            repo_id, repo_type="dataset", revision=commit, allow_patterns=patterns
+        )
+
+    folder = Path(told(download, where))
+    missing = [name for name in names if not (folder / name).exists()]
+    if missing:
+        raise CheckpointError(f"{where}: not in the cache: {few(missing)}")
+    return folder
+
+
+def _unless_class_folders(
+    folder: Path, tables: TableFiles, names: Sequence[str]
+) -> TableFiles | None:
+    """Take text tables as the data set, but not those that only lie beside class folders."""
+    folders = class_folders(names)
+    if len(folders) < 2:
+        return tables
+    for name in (name for files in tables.splits.values() for name in files):
+        try:
+            row = read_text_table(folder / name).slice(0, 1).to_pylist()
+        except ConfigError:  # no table at all
+            continue
+        if row and names_pictures(row[0], folder / os.path.dirname(name)):
+            raise ConfigError(
+                f"data set {str(folder)!r}: do the labels stand in {name}, or are they the folders "
+                f"{few(folders)}? --data {folder / name} takes the table; without it in the "
+                "folder, the folders count"
+            )
+    return None
