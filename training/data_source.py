@@ -14,7 +14,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from hub_models.atomic import staged
 from hub_models.errors import CheckpointError, ConfigError
 from hub_models.fetch import connect, told
-from training.cache import cache_folder
+from hub_models.machine import cache_folder
 from training.columns import names_pictures
 from training.data_card import CARD
 from training.listing import few
@@ -61,6 +61,8 @@ def find_source(source: str, *, streaming: bool = False) -> Source:
         ConfigError: If there is no such data set, or it cannot be told which tables it has.
     """
     path = Path(source).expanduser()
+    if not source:
+        raise ConfigError("data: no name; " + _REMEDY)
     if path.is_file():
         return Source(path.parent, find_tables([path.name], None, source), [path.name])
     if not path.is_dir():
@@ -102,7 +104,7 @@ def not_loaded(source: str, error: BaseException) -> ConfigError:
 
 def _from_hub(source: str, *, streaming: bool) -> Source:
     looks_like_path = source.startswith((".", "~", "/")) or source.count("/") > 1
-    if looks_like_path or not source or os.path.exists(source):
+    if looks_like_path or os.path.exists(source):
         raise ConfigError(f"data set {source!r} cannot be loaded (no such folder); {_REMEDY}")
     try:
         repo_id, commit, names = _describe(source)

@@ -144,11 +144,11 @@ def _loaded(
 
 def _as_datasets_reads(place: Source) -> Pieces:
     """Read archives, and whatever else `datasets` knows."""
-    if place.folder.name:
-        loaded = datasets.load_dataset(str(place.folder))
-    else:
+    if place.address and place.folder == Path():
         repo_id, _, commit = place.address.removeprefix("hf://datasets/").partition("@")
         loaded = datasets.load_dataset(repo_id, revision=commit)
+    else:
+        loaded = datasets.load_dataset(str(place.folder))
     named = {split_of(str(name)) or str(name): rows for name, rows in loaded.items()}
     return {
         split: [Piece(named[split], named[split].features, Path(), split)]
