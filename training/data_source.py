@@ -12,8 +12,8 @@ from typing import Final
 from huggingface_hub.errors import HfHubHTTPError
 
 from hub_models.atomic import staged
+from hub_models.client import connect, told
 from hub_models.errors import CheckpointError, ConfigError
-from hub_models.fetch import connect, told
 from hub_models.machine import cache_folder
 from training.columns import names_pictures
 from training.data_card import CARD
