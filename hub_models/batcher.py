@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from hub_models.forking import forward_pass, renew_in_children
 from hub_models.session import Arrays
 
 MAX_BATCH: Final = 32  # images per pass: bounds its memory
@@ -36,6 +37,11 @@ class Batcher:
 
     def __init__(self, network: Network) -> None:
         self._network = network
+        self.renew()
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """Start with no requests and a new worker: those of before a fork are the parent's."""
         self._waiting: deque[_Request] = deque()
         # An executor's thread is joined before the interpreter goes; a daemon thread that holds
         # PyTorch's thread-local state would end the process by `terminate called`.
@@ -72,7 +78,10 @@ def _answer(network: Network, group: list[_Request]) -> None:
         return
     batches = [request.batch for request in group]
     try:
-        logits, feature_map = network(np.concatenate(batches) if len(batches) > 1 else batches[0])
+        with forward_pass():
+            logits, feature_map = network(
+                np.concatenate(batches) if len(batches) > 1 else batches[0]
+            )
     except BaseException as error:  # whatever it is, it is the callers' to see
         for request in group:
             request.answer.set_exception(error)

@@ -1,11 +1,12 @@
 """ImageClassifier: a backbone, global average pooling and one linear head, with its config."""
 
-import contextlib
+import copy
+import pickle
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Self, overload
+from typing import Any, Final, Self, SupportsIndex, TypeVar, overload
 
 import torch
 from PIL import Image
@@ -16,6 +17,8 @@ from hub_models.architectures import Architecture, find_architecture, imagenet_w
 from hub_models.config import ModelConfig, PreprocessConfig, abbreviated, check_labels
 from hub_models.destination import Destination
 from hub_models.errors import ConfigError, named
+from hub_models.fold import evaluating
+from hub_models.forking import expect_torch_in_children, forward_pass
 from hub_models.image import load_image, to_rgb
 from hub_models.machine import temporary_folder
 from hub_models.prediction import Prediction, rank
@@ -25,6 +28,7 @@ from hub_models.tensor_file import read_tensors
 from hub_models.weights import LoadReport, disk_names, fit, summed_over_colours, torchvision_names
 
 ImageSource = str | Path | bytes | Image.Image
+Model = TypeVar("Model", bound=nn.Module)
 FREEZE_MODES: Final = ("head", "last_stage", "none")
 _BATCH_SIZE: Final = 32  # images per forward pass in `classify`: bounds its memory
 
@@ -51,6 +55,7 @@ class ImageClassifier(nn.Module):
         self.dropout = nn.Dropout(config.drop_rate)
         self.head = nn.Linear(config.num_features, len(config.label_names))
         self._frozen: tuple[nn.Module, ...] = ()
+        expect_torch_in_children()
         if not self.head.weight.is_meta:
             _initialise_head(self.head)
 
@@ -338,19 +343,39 @@ class ImageClassifier(nn.Module):
             module.eval()
         return self
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """Pickle the weights by value, unless `share_memory()` was called.
+
+        PyTorch would hand them to another process through shared memory, a file each: too many for
+        a fork server, and too large for a container's 64 MB.
+        """
+        if torch.Tensor.is_shared(self.head.weight):  # type: ignore[no-untyped-call]
+            return super().__reduce_ex__(protocol)
+        return _unpickled, (type(self), pickle.dumps(self._state(), int(protocol)))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Copy without a pickle, as modules do."""
+        copied = memo[id(self)] = object.__new__(type(self))
+        vars(copied).update(copy.deepcopy(self._state(), memo))
+        return copied
+
+    def _state(self) -> dict[str, Any]:
+        return vars(self) | {"_compiled_call_impl": None}  # made of this very object
+
     @torch.inference_mode()
     def _classify(self, images: Sequence[ImageSource], top: int | None) -> list[list[Prediction]]:
         rows: list[list[Prediction]] = []
         config = self.config
-        with _evaluating(self):
-            for start in range(0, len(images), _BATCH_SIZE):
-                chunk = images[start : start + _BATCH_SIZE]
-                batch = torch.stack([self.pixels(image) for image in chunk])
-                logits = self(batch.to(self.head.weight)).float().cpu().numpy()  # (N, C)
-                rows += [
-                    rank(row, config.label_names, top=top, temperature=config.temperature)
-                    for row in logits
-                ]
+        network = evaluating(self)
+        for start in range(0, len(images), _BATCH_SIZE):
+            chunk = images[start : start + _BATCH_SIZE]
+            batch = torch.stack([self.pixels(image) for image in chunk])
+            with forward_pass():
+                logits = network(batch.to(self.head.weight)).float().cpu().numpy()  # (N, C)
+            rows += [
+                rank(row, config.label_names, top=top, temperature=config.temperature)
+                for row in logits
+            ]
         return rows
 
     @classmethod
@@ -405,6 +430,12 @@ class ImageClassifier(nn.Module):
             tensors = summed_over_colours(tensors, names)
         with named(path):
             self.report = fit(self, tensors, names, new_head=new_head)
+
+
+def _unpickled(kind: type[Model], state: bytes) -> Model:
+    model = object.__new__(kind)
+    vars(model).update(pickle.loads(state))
+    return model
 
 
 def _chosen(
@@ -467,13 +498,3 @@ def _check_against(config: ModelConfig, architecture: Architecture) -> None:
         theirs, ours = getattr(config, key), getattr(architecture, key)
         if theirs != ours:
             raise ConfigError(f"{key} is {abbreviated(theirs)}; {config.architecture} has {ours!r}")
-
-
-@contextlib.contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)

@@ -4,10 +4,11 @@ Pictures are decoded in a few threads, passed on in batches, and answered by one
 """
 
 import importlib.util
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, overload
+from typing import TYPE_CHECKING, Any, Final, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +17,15 @@ from PIL import Image
 from hub_models.batcher import MAX_BATCH, Batcher, Network
 from hub_models.config import ModelConfig
 from hub_models.errors import ConfigError, ImageError
+from hub_models.forking import forward_pass, renew_in_children
 from hub_models.image import load_image, to_rgb
 from hub_models.machine import usable_cores
 from hub_models.prediction import Prediction, rank
 from hub_models.preprocess import Pixels, preprocess
 from hub_models.session import Arrays, Session
+from hub_models.unchanged import Origin, check_digests, take_stamp
 
-if TYPE_CHECKING:  # an exported file needs no PyTorch, nor the hub's client
-    from hub_models.hub import Resolved
+if TYPE_CHECKING:  # an exported file needs no PyTorch
     from hub_models.model import ImageClassifier
 
 ENGINES: Final = ("auto", "onnx", "torch")
@@ -36,6 +38,10 @@ class Runtime:
     Any number of threads may call it. What queues up shares a pass, so a logit may differ in its
     last bits with what else was asked at the same time.
 
+    Children of a fork may use it too: threads are made again there, and the PyTorch engine uses one
+    core. A pickle or a copy holds the source, not the weights, and loads it again; so hand a
+    runtime to a worker process once, when it starts.
+
     Attributes:
         config: Architecture, label names, preprocessing, origin and results.
         engine: "onnx" or "torch".
@@ -43,15 +49,27 @@ class Runtime:
     """
 
     def __init__(
-        self, network: Network, config: ModelConfig, engine: str, revision: str | None = None
+        self, network: Network, config: ModelConfig, engine: str, origin: Origin | None = None
     ) -> None:
         self.config = config
         self.engine = engine
-        self.revision = revision
+        self.revision: str | None = origin.options["revision"] if origin else None
+        self._origin = origin
         self._network = network
         self._batcher = Batcher(network)
+        self.renew()
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """Start new threads for decoding, in a forked child; the batcher does so by itself."""
         # Decoding more pictures at once than there are cores only takes memory.
         self._decoders = ThreadPoolExecutor(usable_cores(), "hub-models-decode")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy by the source, if it is still what was loaded."""
+        if self._origin is None:
+            raise ConfigError("only a runtime that load_runtime gave can be pickled or copied")
+        return _load_again, (self._origin.source, self._origin.options, self._origin.digests())
 
     @overload
     def classify(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too: first one wins
@@ -135,7 +153,8 @@ class Runtime:
         Returns:
             float32 (N, C) and (N, K, h, w).
         """
-        return self._network(batch)
+        with forward_pass():
+            return self._network(batch)
 
     def _classify(self, images: Sequence[ImageSource], top: int | None) -> list[list[Prediction]]:
         rows: list[list[Prediction]] = []
@@ -196,17 +215,33 @@ def load_runtime(
     if engine not in ENGINES:
         raise ConfigError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
     path = Path(source)
+    options: dict[str, Any] = {"engine": engine, "threads": threads}
+    options |= {"revision": None, "local_files_only": local_files_only}
     if path.suffix == ".onnx" and path.is_file():
         if engine == "torch" or revision is not None:
             raise ConfigError(f"{source}: an exported file has no other engine and no revision")
         session = Session(path, threads=threads)
-        return Runtime(session.run, session.config, "onnx")
+        origin = Origin(str(session.stamp.path), options, (session.stamp,))
+        return Runtime(session.run, session.config, "onnx", origin)
     from hub_models import hub
 
     found = hub.resolve(source, revision=revision, local_files_only=local_files_only)
+    if found.revision:  # a commit, whose files nobody changes
+        repo_id = str(source).partition("@")[0]
+        origin = Origin(repo_id, options | {"revision": found.revision})
+    else:
+        files = (found.folder / name for name in (hub.CONFIG_FILE, hub.WEIGHTS_FILE))
+        stamps = tuple(take_stamp(file) for file in files if file.is_file())
+        origin = Origin(os.path.abspath(found.folder), options, stamps)
     if engine == "auto":
         engine = "onnx" if is_onnx_installed() else "torch"
-    return _load_onnx(found, threads) if engine == "onnx" else _load_torch(found, threads)
+    load = _load_onnx if engine == "onnx" else _load_torch
+    return load(found.folder, threads, origin)
+
+
+def _load_again(source: str, options: dict[str, Any], digests: dict[str, str]) -> Runtime:
+    check_digests(digests)
+    return load_runtime(source, **options)
 
 
 def is_onnx_installed() -> bool:
@@ -218,11 +253,11 @@ def is_onnx_installed() -> bool:
     return all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime"))
 
 
-def _load_onnx(found: "Resolved", threads: int | None) -> Runtime:
+def _load_onnx(folder: Path, threads: int | None, origin: Origin) -> Runtime:
     from hub_models.export_cache import cached_export
 
-    session = Session(cached_export(found.folder), threads=threads)
-    return Runtime(session.run, session.config, "onnx", found.revision)
+    session = Session(cached_export(folder), threads=threads)
+    return Runtime(session.run, session.config, "onnx", origin)
 
 
 def torch_network(model: "ImageClassifier") -> Network:
@@ -249,12 +284,12 @@ def torch_network(model: "ImageClassifier") -> Network:
     return network
 
 
-def _load_torch(found: "Resolved", threads: int | None) -> Runtime:
+def _load_torch(folder: Path, threads: int | None, origin: Origin) -> Runtime:
     import torch
 
     from hub_models.model import ImageClassifier
 
-    model = ImageClassifier.from_pretrained(found.folder)
-    if threads:
-        torch.set_num_threads(threads)
-    return Runtime(torch_network(model), model.config, "torch", found.revision)
+    model = ImageClassifier.from_pretrained(folder)
+    # PyTorch counts cores by itself, but knows no quota of a container.
+    torch.set_num_threads(threads or min(torch.get_num_threads(), usable_cores()))
+    return Runtime(torch_network(model), model.config, "torch", origin)

@@ -95,10 +95,9 @@ class Head(nn.Module):
 
 
 class Network(Protocol):
-    """What features are made with: an `ImageClassifier`, or a teacher of another library."""
+    """What features are made with: an `ImageClassifier`, or a teacher in evaluation mode."""
 
     config: ModelConfig
-    training: bool
 
     @property
     def backbone(self) -> nn.Module:
@@ -106,9 +105,6 @@ class Network(Protocol):
 
     def feature_map(self, batch: Tensor) -> Tensor:
         """Turn pixels (N, 3, S, S) into features (N, K, h, w), not pooled yet."""
-
-    def train(self, mode: bool = True) -> Any:
-        """Set training mode, or evaluation mode."""
 
 
 @dataclass(frozen=True)
@@ -162,15 +158,12 @@ def _compute(device: torch.device, model: Network, source: FeatureSource, worker
         num_workers=workers,
         collate_fn=as_it_is,
     )
-    was_training = model.training
-    model.train(False)
     network = folded(model) if isinstance(model, ImageClassifier) else model
     give_back_freed_memory()  # workers start below
     rows = [
         network.feature_map(batch.to(device)).mean(dim=(2, 3)).cpu()
         for batch, _ in tqdm(batches, f"features of {source.name}")
     ]
-    model.train(was_training)
     return torch.cat(rows).view(source.views, len(source.split), -1)
 
 

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from hub_models import ImageClassifier
-from hub_models.fold import folded
+from hub_models.fold import evaluating, folded
 from training.data import Pictures, as_it_is
 from training.features import Features
 from training.memory import give_back_freed_memory
@@ -48,23 +48,20 @@ def predict(
 
     Args:
         accelerator: Gathers; drops the images it added to fill the last batch.
-        model: Unwrapped; its mode is restored afterwards.
+        model: Unwrapped; left in its mode.
         batches: From `in_order`, prepared by the accelerator.
         name: Of the split, for the progress bar.
 
     Returns:
         Logits (N, C), float32, and targets (N,), in the split's order, in main memory.
     """
-    was_training = model.training
-    model.eval()
-    network = folded(model) if isinstance(model, ImageClassifier) else model
+    network = folded(model) if isinstance(model, ImageClassifier) else evaluating(model)
     gathered = []
     give_back_freed_memory()  # the first time, workers start below
     for batch, targets in tqdm(batches, name, leave=False, disable=not accelerator.is_main_process):
         logits = network.forward(batch).float()  # not network(batch): compiled, it'd recompile
         pair = accelerator.gather_for_metrics((logits, targets))
         gathered.append([part.cpu() for part in pair])
-    model.train(was_training)
     logits, targets = (torch.cat(parts) for parts in zip(*gathered, strict=True))
     return logits, targets
 

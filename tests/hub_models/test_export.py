@@ -190,3 +190,34 @@ def test_a_strangers_onnx_file_is_refused(tmp_path: Path, exported: Path) -> Non
     onnx.save(content, str(tmp_path / "m.onnx"))
     with pytest.raises(ConfigError, match=r"m\.onnx: not written by `hub-models export`"):
         Session(tmp_path / "m.onnx")
+
+
+def test_weights_beside_an_onnx_file_are_refused(tmp_path: Path, exported: Path) -> None:
+    content = onnx.load(str(exported))
+    path = tmp_path / "m.onnx"
+    onnx.save(content, str(path), save_as_external_data=True, location="weights.bin")
+    with pytest.raises(CheckpointError, match="its weights lie in another file beside it"):
+        Session(path)
+
+
+def test_a_session_in_a_forked_child_wants_the_file_it_was_loaded_from(
+    tmp_path: Path, exported: Path
+) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(exported.read_bytes())
+    preprocess = Session(path).config.preprocess
+    batch = np.zeros((1, 3, preprocess.crop, preprocess.crop), np.float32)
+    several, single = Session(path, threads=2), Session(path, threads=1)
+    expected = several.run(batch)[0]
+    for session in (several, single):
+        session.renew()  # as a child does
+        np.testing.assert_array_equal(session.run(batch)[0], expected)
+    path.write_bytes(path.read_bytes() + b"\0")
+    for session in (several, single):
+        session.renew()
+    np.testing.assert_array_equal(single.run(batch)[0], expected)  # no threads: as it was
+    with pytest.raises(CheckpointError, match=r"m\.onnx: changed since it was loaded"):
+        several.run(batch)
+    path.unlink()
+    with pytest.raises(CheckpointError, match=r"m\.onnx: gone since it was loaded"):
+        several.run(batch)

@@ -4,7 +4,7 @@ from torch import nn
 
 from hub_models import ImageClassifier
 from hub_models.architectures import ARCHITECTURES
-from hub_models.fold import folded
+from hub_models.fold import evaluating, folded
 
 
 def make(architecture, **options):
@@ -60,3 +60,35 @@ def test_a_compiled_model_is_copied_as_a_plain_one():
     with torch.inference_mode():
         batch = torch.randn(1, 3, 64, 64)
         assert torch.allclose(folded(model)(batch), model(batch), atol=1e-5)
+
+
+def test_an_evaluating_twin_shares_weights_and_leaves_the_mode_alone():
+    model = make("mobilenetv2_025").train()
+    twin = evaluating(model)
+    assert not any(module.training for module in twin.modules())
+    assert all(module.training for module in model.modules())
+    assert [p.data_ptr() for p in twin.parameters()] == [p.data_ptr() for p in model.parameters()]
+    model.backbone.register_forward_hook(lambda *_: seen.append(1))
+    seen = []
+    batch = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        for _ in range(2):  # a change of the weights in place, then other weights
+            assert torch.equal(twin(batch), model.eval()(batch))
+            model.train().head.weight += 1
+        model.load_state_dict({n: t * 0.5 for n, t in model.state_dict().items()}, assign=True)
+        model.head.weight = nn.Parameter(model.head.weight * 2)
+        assert torch.equal(twin(batch), model.eval()(batch))
+    assert seen
+
+
+@pytest.mark.parametrize("wrapped", ["compile", "forward"])
+def test_an_evaluating_twin_does_not_run_what_is_bound_to_the_model(wrapped):
+    model = make("mobilenetv2_025").train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    if wrapped == "compile":
+        model.compile(backend="eager")
+    else:  # as accelerate's autocast does
+        model.forward = model.forward
+    with torch.no_grad():
+        evaluating(model)(torch.randn(2, 3, 32, 32))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())

@@ -2,6 +2,7 @@ import copy
 import hashlib
 import pickle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from hub_models import (
     PreprocessConfig,
     load_image,
 )
+from hub_models.drawn import draw
 from tests import pictures
 from tests.conftest import LABELS, TINY
 from tests.hub_server import HubServer
@@ -236,6 +238,35 @@ def test_a_bad_picture_among_good_ones_is_named(
     bad.write_text("not a picture")
     with pytest.raises(ImageError, match=r"^bad\.png: not a picture"):
         model.classify([photo, bad])
+
+
+def test_threads_that_ask_a_model_in_training_get_its_evaluated_answers(
+    model: ImageClassifier,
+) -> None:
+    images = [draw(seed) for seed in range(4)]
+    expected = [model.classify(image) for image in images]
+    model.train()
+    model.head.weight.requires_grad_(False)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with ThreadPoolExecutor(4) as callers:
+        answers = list(callers.map(model.classify, images * 8))
+    assert answers == expected * 8
+    assert all(module.training for module in model.modules())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert {n for n, p in model.named_parameters() if not p.requires_grad} == {"head.weight"}
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_a_step_of_the_optimizer_shows_in_the_next_answer(
+    model: ImageClassifier, photo: Path
+) -> None:
+    model.train()
+    before = model.classify(photo)
+    model(model.pixels(photo).expand(4, -1, -1, -1)).square().sum().backward()
+    torch.optim.SGD(model.parameters(), lr=0.1).step()
+    after = model.classify(photo)
+    assert after != before
+    assert after == model.eval().classify(photo)
 
 
 def test_pixels_are_those_the_model_sees(model: ImageClassifier, photo: Path) -> None:

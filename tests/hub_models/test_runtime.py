@@ -1,5 +1,8 @@
+import copy
 import logging
 import os
+import pickle
+import shutil
 import subprocess
 import sys
 import threading
@@ -212,6 +215,73 @@ def test_what_was_exported_is_classified_with_without_loading_pytorch(
     done = run_python(code, exported if source == "file" else tiny_folder, photo)
     label = load_runtime(tiny_folder).classify(photo)[0].label
     assert done.stdout.split() == [label, "False"], done.stderr
+
+
+def copied(runtime: Runtime, how: str) -> Runtime:
+    return copy.deepcopy(runtime) if how == "copy" else pickle.loads(pickle.dumps(runtime))
+
+
+@pytest.mark.parametrize("how", ["copy", "pickle"])
+def test_a_copy_and_a_pickle_load_the_source_again(
+    how: str, runtime: Runtime, photo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    twin = copied(runtime, how)
+    assert twin is not runtime
+    assert (twin.engine, twin.config) == (runtime.engine, runtime.config)
+    assert twin.classify(photo) == runtime.classify(photo)
+    assert len(pickle.dumps(runtime)) < 2000  # the source, no weights
+
+
+def test_a_pickle_of_a_repository_is_of_its_commit(
+    hub_server: HubServer, cache: Path, tiny_folder: Path, folder: Path
+) -> None:
+    commit = hub_server.commit("owner/moves", tiny_folder)
+    pickled = pickle.dumps(load_runtime("owner/moves", engine="torch"))
+    hub_server.commit("owner/moves", other_weights(folder))
+    assert pickle.loads(pickled).revision == commit
+
+
+def other_weights(folder: Path) -> Path:
+    model = ImageClassifier.from_pretrained(folder)
+    torch.nn.init.normal_(model.head.weight)
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_runtime_whose_folder_changed_is_not_copied(
+    cache: Path, folder: Path, engine: str
+) -> None:
+    runtime = load_runtime(folder, engine=engine)
+    pickled = pickle.dumps(runtime)
+    other_weights(folder)
+    with pytest.raises(CheckpointError, match="changed since it was loaded; load it again"):
+        copy.deepcopy(runtime)
+    with pytest.raises(CheckpointError, match="changed since the runtime was copied; load it"):
+        pickle.loads(pickled)
+
+
+@pytest.mark.parametrize("source", ["folder", "file"])
+def test_a_runtime_whose_source_is_gone_is_not_copied(
+    cache: Path, folder: Path, tmp_path: Path, source: str
+) -> None:
+    path = folder
+    if source == "file":
+        path = Path(shutil.copy(cached_export(folder), tmp_path / "moved.onnx"))
+    runtime = load_runtime(path)
+    pickled = pickle.dumps(runtime)
+    path.rename(tmp_path / "elsewhere")
+    with pytest.raises(CheckpointError, match="gone since it was loaded"):
+        pickle.dumps(runtime)
+    with pytest.raises(CheckpointError, match="the runtime that was copied came from it"):
+        pickle.loads(pickled)
+
+
+def test_only_what_load_runtime_gave_is_copied(runtime: Runtime) -> None:
+    bare = Runtime(runtime.forward, runtime.config, "torch")
+    with pytest.raises(ConfigError, match="only a runtime that load_runtime gave"):
+        pickle.dumps(bare)
 
 
 def test_the_second_load_takes_the_file_of_the_first(cache: Path, tiny_folder: Path) -> None:
