@@ -25,6 +25,7 @@ _PICTURE_NAMES: Final = {
 _TEXT: Final = ("string", "large_string", "string_view")
 _BINARY: Final = ("binary", "large_binary", "binary_view")
 _BASE64: Final = re.compile(r"(data:image/|/9j/|iVBORw0KGgo|R0lGOD|UklGR)")
+_NUMBER: Final = re.compile(r"-?\d+(\.\d*)?")
 _SAMPLE_ROWS: Final = 32
 
 
@@ -65,8 +66,11 @@ def find_columns(
     """
     kinds = {name: _picture_kind(f, (values or {}).get(name)) for name, f in features.items()}
     image = _find_image(features, kinds, image, values or {})
+    if label == image:
+        raise ConfigError(f"label_column: {label!r} is the column of the pictures")
     others = [name for name in features if name != image]
-    return image, _find_label(features, kinds, label, others)
+    known = [n for n in others if kinds[n] or _is_no_class(n, (values or {}).get(n))]
+    return image, _find_label(features, label, others, known)
 
 
 def is_label_name(name: str) -> bool:
@@ -106,9 +110,15 @@ def as_images(rows: Any, image: str, folder: Path, *, is_trusted: bool = True) -
     if isinstance(rows, datasets.Dataset) and _has_paths(rows, image):
         cells = rows.with_format("arrow")[:][image].combine_chunks()
         is_struct = pa.types.is_struct(cells.type)
-        contents = cells.field("bytes") if is_struct else pa.nulls(len(cells))
+        has_bytes = is_struct and cells.type.get_field_index("bytes") >= 0
+        contents = cells.field("bytes") if has_bytes else pa.nulls(len(cells))
         paths = cells.field("path") if is_struct else cells
         full = [_full_path(path, folder, is_trusted) for path in paths.to_pylist()]
+        if contents.null_count == len(cells) and not any(map(os.path.isfile, filter(None, full))):
+            raise ConfigError(
+                f"data: no picture that {image!r} names is there, such as {paths[0].as_py()!r} in "
+                f"{folder}: write file names relative to the folder of the table"
+            )
         columns = [contents.cast(pa.binary()), pa.array(full, pa.string())]
         table = pa.table({"image": pa.StructArray.from_arrays(columns, ["bytes", "path"])})
         rows, image = datasets.Dataset(table), "image"
@@ -136,6 +146,8 @@ def _full_path(path: str | None, folder: Path, is_trusted: bool) -> str | None:
     if not path:
         return None
     full = os.path.normpath(folder / path)
+    if "\\" in path and not os.path.exists(full):  # as Windows writes it
+        full = os.path.normpath(folder / path.replace("\\", "/"))
     if not is_trusted and not Path(full).is_relative_to(folder):
         raise ConfigError(f"data: the picture {path!r} would lie outside of the data set")
     return os.path.abspath(full)
@@ -197,18 +209,19 @@ def _no_picture(features: datasets.Features, name: str, values: Mapping[str, Any
 
 
 def _find_label(
-    features: datasets.Features, kinds: Mapping[str, str | None], asked: str, others: list[str]
+    features: datasets.Features, asked: str, others: list[str], no_classes: list[str]
 ) -> str:
     if asked:
         _check_there(features, asked, "label_column")
         return asked
     certain = [n for n in others if isinstance(features[n], datasets.ClassLabel)]
-    named = [name for name in others if is_label_name(name) and kinds[name] is None]
+    named = [name for name in others if is_label_name(name) and name not in no_classes]
     found = [name for name in certain if name in named]
     if len(found) != 1:
         found = list(dict.fromkeys(certain + named))
     if not found:
-        found = [n for n in others if getattr(features[n], "dtype", "") in _TEXT and not kinds[n]]
+        texts = [name for name in others if getattr(features[name], "dtype", "") in _TEXT]
+        found = [name for name in texts if name not in no_classes]
     if len(found) == 1:
         return found[0]
     if found:
@@ -221,6 +234,14 @@ def _find_label(
         f"{few(list(features))}; use --label_column NAME "
         "(a folder of pictures needs a sub-folder per class, two at least)"
     )
+
+
+def _is_no_class(name: str, value: Any) -> bool:
+    """Tell whether text is of another kind than names: numbers of a CSV file, addresses, splits."""
+    if is_label_name(name):
+        return False
+    is_other = isinstance(value, str) and (_NUMBER.fullmatch(value) or "://" in value)
+    return bool(is_other) or _plain(name) in ("split", "subset", "partition")
 
 
 def _check_there(features: datasets.Features, asked: str, option: str) -> None:

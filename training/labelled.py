@@ -69,6 +69,8 @@ def read_labelled(source: str, image_column: str, label_column: str) -> Labelled
             del classes[split]
     is_guessed = not (label_column or is_label_name(label) or classes[first][0].is_declared)
     names = order_of_classes(classes[first], label, is_guessed=is_guessed)
+    if is_guessed:
+        more.append(f"the classes are {label!r}, the only text; --label_column NAME takes another")
     splits = {}
     for split, each in classes.items():
         targets = [to_targets(c, names, split, first) for c in each]
@@ -184,19 +186,23 @@ def _missing(classes: list[Classes], split: str, label: str, *, may_go: bool) ->
     """Say how many rows have no label; refuse a split without any."""
     missing: dict[str, int] = {}
     for each in classes:
-        for value, count in each.missing.items():
-            missing[value] = missing.get(value, 0) + count
-    if not missing:
-        return ""
+        for value, times in each.missing.items():
+            missing[value] = missing.get(value, 0) + times
     count, rows = sum(missing.values()), sum(len(each.codes) for each in classes)
-    values = ", ".join(f"{value} {counted(count, 'time')}" for value, count in missing.items())
+    values = ", ".join(f"{value} {counted(times, 'time')}" for value, times in missing.items())
+    if rows and not count:
+        return ""
     if count < rows:
-        return (
-            f"left out {counted(count, 'row')} of {split!r} without a label: {label!r} is {values}"
-        )
+        lost = counted(count, "row")
+        return f"left out {lost} of {split!r} without a label: {label!r} is {values}"
+    why = (
+        f"no row of {split!r} has a label: {label!r} is {values}"
+        if rows
+        else f"{split!r} has no rows"
+    )
     if not may_go:
-        raise ConfigError(f"data: no row of {split!r} has a label: {label!r} is {values}")
-    return f"left out the split {split!r}, no row of which has a label: {label!r} is {values}"
+        raise ConfigError(f"data: {why}")
+    return f"left out the split {split!r}: {why}"
 
 
 def _with_targets(rows: datasets.Dataset, targets: Any, names: tuple[str, ...]) -> datasets.Dataset:

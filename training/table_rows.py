@@ -124,28 +124,40 @@ def _read_pieces(
             rows = datasets.load_from_disk(path)
             yield Piece(rows, rows.features, Path(path), os.path.basename(path))
         return
-    schemas = [_read_features(path, tables.kind) for path in paths]
-    for features, group in groupby(zip(schemas, paths, strict=True), key=lambda pair: pair[0]):
-        files = [path for _, path in group]
-        raw = {n: _raw(f) for n, f in features.items()}
-        rows = datasets.load_dataset(
-            tables.kind,
-            data_files={"train": files if is_remote else list(map(glob.escape, files))},
-            split="train",
-            features=datasets.Features(raw),
-            streaming=streaming,
-        )
+    heads = [_read_head(path, tables.kind) for path in paths]
+    for features, group in groupby(zip(heads, paths, strict=True), key=lambda pair: pair[0][0]):
+        members = list(group)
+        first = members[0][1]
+        files = [path for (_, has_rows), path in members if has_rows]
+        raw = datasets.Features({name: _raw(feature) for name, feature in features.items()})
+        if files:
+            rows = datasets.load_dataset(
+                tables.kind,
+                data_files={"train": files if is_remote else list(map(glob.escape, files))},
+                split="train",
+                features=raw,
+                streaming=streaming,
+            )
+        else:  # `datasets` cannot read a parquet file without rows
+            rows = datasets.Dataset(raw.arrow_schema.empty_table())
         declared = _with_declared(features, tables.declared)
-        folder = Path(os.path.dirname(files[0]))
-        yield Piece(rows, declared, folder, os.path.basename(files[0]), not source.address)
+        folder, name = Path(os.path.dirname(first)), os.path.basename(first)
+        yield Piece(rows, declared, folder, name, not source.address)
 
 
-def _read_features(path: str, kind: str) -> datasets.Features:
-    """Read what a file itself says of its columns; `load_dataset` asks the first file alone."""
+def _read_head(path: str, kind: str) -> tuple[datasets.Features, bool]:
+    """Read what a file itself says of its columns, and whether it has rows.
+
+    `load_dataset` asks the first file alone, and puts its class names on all.
+    """
     try:
         with datasets.utils.file_utils.xopen(path, "rb") as file:
-            schema = pq.read_schema(file) if kind == "parquet" else _arrow_schema(file)
-            return datasets.Features.from_arrow_schema(schema)
+            if kind == "parquet":
+                metadata = pq.read_metadata(file)
+                schema, has_rows = metadata.schema.to_arrow_schema(), metadata.num_rows > 0
+            else:
+                schema, has_rows = _arrow_schema(file), True
+            return datasets.Features.from_arrow_schema(schema), has_rows
     except (OSError, ValueError, pa.ArrowException) as error:
         raise ConfigError(
             f"data: {os.path.basename(path)} cannot be read ({root_cause(error)})"

@@ -1,7 +1,16 @@
 """Which column holds the classes, which the pictures."""
 
 from tests.situations import Situation
-from tests.situations._table_makers import CAT_DOG, CATS_DOGS, PATHS, labels_of, loads, png, write
+from tests.situations._table_makers import (
+    CAT_DOG,
+    CATS_DOGS,
+    PATHS,
+    labels_of,
+    listed,
+    loads,
+    png,
+    write,
+)
 
 ROWS = (
     Situation(
@@ -72,5 +81,26 @@ ROWS = (
             "label": CATS_DOGS,
         })),
         ("refused: data: 2 columns hold pictures (front, back); use --image_column NAME",),
+    ),
+    Situation(
+        "the only text is called animal",
+        "taken, unsaid",
+        loads(labels_of(CATS_DOGS, "animal")),
+        (CAT_DOG, "the classes are animal, the only text; --label_column NAME takes another"),
+    ),
+    Situation(
+        "a csv of path, animal, width and split",
+        "2 columns hold strings",
+        loads(listed("pictures.csv", "path,animal,width,split\n" + "".join(
+            f"{path},{label},{9 + i},train\n"
+            for i, (path, label) in enumerate(zip(PATHS, CATS_DOGS, strict=True))
+        ), PATHS)),
+        (CAT_DOG,),
+    ),
+    Situation(
+        "--label_column image",
+        "a traceback",
+        loads(labels_of(CATS_DOGS), label_column="image"),
+        ("refused: label_column: 'image' is the column of the pictures",),
     ),
 )  # fmt: skip

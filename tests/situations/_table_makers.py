@@ -184,6 +184,15 @@ def damaged(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
 
 
+def spoilt(folder: Path) -> None:
+    """Write a parquet file whose columns can be told, and whose rows cannot be read."""
+    write(folder, "train", {"image": cells(8), "label": CATS_DOGS})
+    path = folder / "train.parquet"
+    content = bytearray(path.read_bytes())
+    content[4:200] = bytes(196)
+    path.write_bytes(content)
+
+
 def saved(names: Mapping[str, Sequence[str]]) -> Fill:
     def fill(folder: Path) -> None:
         tables = {

@@ -133,4 +133,24 @@ ROWS = (
         ("'train' has 6 pictures of 16 bits with no value over a quarter of the range",
          "| 16 bits, a quarter used | 6 | 2 |"),
     ),
+    Situation(
+        "a csv whose file names start elsewhere",
+        "a line per picture",
+        loads(listed("labels.csv", CSV.replace("images/", ""), PATHS)),
+        ("refused: data: no picture that 'file_name' names is there, such as '0.png' in",),
+    ),
+    Situation(
+        "a csv from Windows",
+        "no such file",
+        loads(listed("labels.csv", CSV.replace("/", "\\"), PATHS)),
+        (CAT_DOG,),
+    ),
+    Situation(
+        "jsonl with the path in a record",
+        "no column holds an Image",
+        loads(listed("labels.jsonl", lines(
+            [{"image": {"path": p}, "label": c} for p, c in zip(PATHS, CATS_DOGS, strict=True)]
+        ), PATHS)),
+        (CAT_DOG,),
+    ),
 )  # fmt: skip

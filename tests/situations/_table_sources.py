@@ -1,5 +1,7 @@
 """What a data set may be, and how it may be broken."""
 
+import pandas as pd
+
 from tests.situations import Situation
 from tests.situations._table_makers import (
     CAT_DOG,
@@ -7,6 +9,7 @@ from tests.situations._table_makers import (
     CSV,
     PATHS,
     both,
+    cells,
     damaged,
     labels_of,
     listed,
@@ -14,6 +17,7 @@ from tests.situations._table_makers import (
     made,
     named_split,
     saved,
+    spoilt,
     streams,
 )
 
@@ -87,5 +91,19 @@ ROWS = (
         "no ClassLabel column",
         streams(listed("train.csv", CSV, PATHS)),
         ("refused: data: only parquet and arrow files can be streamed: streaming = false",),
+    ),
+    Situation(
+        "a parquet file with a damaged page",
+        "An error occurred while generating the dataset",
+        loads(spoilt),
+        ("cannot be loaded (", "--data FOLDER takes"),
+    ),
+    Situation(
+        "an arrow file, as pandas' to_feather writes it",
+        "an error about arrow streams",
+        loads(lambda folder: pd.DataFrame({"image": cells(8), "label": CATS_DOGS}).to_feather(
+            folder / "train.feather"
+        )),
+        (CAT_DOG,),
     ),
 )  # fmt: skip

@@ -136,7 +136,7 @@ ROWS = (
             named_split("train", ["cat", "dog"], [0, 1] * 4),
             named_split("test", ["cat", "dog"], [-1] * 3),
         )),
-        (CAT_DOG, "left out the split test, no row of which has a label: label is -1 3 times"),
+        (CAT_DOG, "left out the split test: no row of test has a label: label is -1 3 times"),
     ),
     Situation(
         "a validation split without the column of labels",
@@ -235,5 +235,11 @@ ROWS = (
             for i, label in enumerate(CATS_DOGS)
         ), [f"{part}/{i}.png" for part in ("train", "test") for i in range(8)])),
         (CAT_DOG, "test: {cat: 4, dog: 4}"),
+    ),
+    Situation(
+        "a test split without rows",
+        "a traceback",
+        loads(both(split("train", CATS_DOGS), split("test", pa.array([], pa.string())))),
+        (CAT_DOG, "left out the split test: test has no rows"),
     ),
 )  # fmt: skip
