@@ -49,8 +49,8 @@ class Recipe:
 
     data: str = "microsoft/cats_vs_dogs"  # hub id, data set folder, or folder of class folders
     out: str = "runs/finetune"
-    image_column: str = ""  # empty: the column of type Image
-    label_column: str = ""  # empty: the column of type ClassLabel, or of strings
+    image_column: str = ""  # empty: the column of pictures, found by its type
+    label_column: str = ""  # empty: the column called label or the like, or of type ClassLabel
     validation_fraction: float = 0.1  # split off from train where the data has no validation
     split_file: str = ""  # RUN/split.json of another run: exactly its rows
     workers: int = 2  # processes that decode and augment

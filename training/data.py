@@ -1,6 +1,6 @@
 """A data source to splits of readable pictures with targets and label names.
 
-A source is a hub data set id, a data set folder (parquet), or a folder of class folders.
+A source is a hub data set id, a folder of tables, a table, or a folder of class folders.
 """
 
 from collections.abc import Sequence

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,7 @@ from training.duplicates import perceptual_hash
 
 _Outcome = TypeVar("_Outcome")
 _VERSION: Final = 2  # of what is remembered: raise it when a fact changes its meaning
+_16_BITS: Final = re.compile(r";16|, 65535\)")  # of PNG and TIFF, of PPM
 _QUARTER: Final = 64  # of the 256 levels that a model sees
 _BLOCK: Final = 1024  # pictures handed to the threads at once: bounds the memory
 _FACTS: Final = {
@@ -134,10 +136,11 @@ def _look(table: datasets.Dataset, row: int) -> dict[str, int] | str:
     digest = int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
     kind = str(kind_of(content[:FIRST_BYTES]))  # known: it was decoded
     with Image.open(io.BytesIO(content), formats=(kind,)) as header:
+        # Before Pillow looks for EXIF data, which may decode the picture and empty `tile`
+        has_16_bits = header.mode.startswith("I") or _16_BITS.search(str(header.tile)) is not None
         is_turned = 2 <= read_orientation(header) <= 8
         is_sideways = 5 <= read_orientation(header) <= 8
         width, height = header.size[::-1] if is_sideways else header.size
-        has_16_bits = header.mode.startswith("I") or ";16" in str(header.tile)
     look = perceptual_hash(image)
     return {
         "hash": digest if look is None else look,  # one without detail resembles only itself

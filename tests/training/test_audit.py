@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path
 
 import datasets
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -131,6 +132,46 @@ def test_sides_formats_and_turned_pictures_are_counted(tmp_path: Path) -> None:
     assert facts["train"].shorter_side == (90, 135, 300)
     assert facts["train"].longer_side == (120, 180, 400)
     assert facts["validation"].classes == {"a": 3, "b": 3}
+
+
+def png_of_16_bits(levels: np.ndarray) -> bytes:
+    """Encode RGB of 16 bits, which Pillow reads and cannot write."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content))
+            + kind
+            + content
+            + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    header = struct.pack(">IIBBBBB", levels.shape[1], levels.shape[0], 16, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in levels)
+    parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts
+
+
+@pytest.mark.parametrize(("bits", "dim"), [(12, 8), (13, 8), (15, 0), (16, 0)])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "PGM", "RGB PNG", "PPM"])
+def test_16_bits_of_which_a_quarter_is_used_are_counted(
+    kind: str, bits: int, dim: int, tmp_path: Path
+) -> None:
+    for i in range(8):
+        levels = np.random.default_rng(i).integers(0, 2**bits, (9, 9, 3), np.uint16)
+        path = tmp_path / "ab"[i % 2] / f"{i}.{kind.split()[-1].lower()}"
+        path.parent.mkdir(exist_ok=True)
+        levels[0, 0] = 2**bits - 1
+        match kind:
+            case "RGB PNG":
+                path.write_bytes(png_of_16_bits(levels))
+            case "PPM":
+                path.write_bytes(b"P6 9 9 65535\n" + levels.astype(">u2").tobytes())
+            case "PGM":
+                path.write_bytes(b"P5 9 9 65535\n" + levels[..., 0].astype(">u2").tobytes())
+            case _:
+                Image.fromarray(levels[..., 0]).save(path)
+    found = audit(load_data(str(tmp_path), validation_fraction=0.25), quiet=True)
+    assert sum(facts.dim for facts in found.splits.values()) == dim
 
 
 def test_a_second_audit_decodes_nothing(
