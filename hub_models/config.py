@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from hub_models.errors import ConfigError
+from hub_models.trained_on import TrainedOn
 
 INTERPOLATIONS: Final = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
 CROP_MODES: Final = ("center", "squash")
@@ -125,6 +126,7 @@ class ModelConfig:
         temperature: What logits are divided by before the softmax, fitted on validation
             (arXiv:1706.04599); 1 where nothing was fitted.
         costs: What `hub-models profile --save` measured: bytes, MACs, milliseconds, memory.
+        trained_on: Fingerprint of the pictures of its training; None where that is not known.
     """
 
     architecture: str
@@ -139,6 +141,7 @@ class ModelConfig:
     results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     temperature: float = 1.0
     costs: Mapping[str, Any] = field(default_factory=dict)
+    trained_on: TrainedOn | None = None
 
     def __post_init__(self) -> None:
         """Refuse labels, rates, names and results that cannot be right."""

@@ -6,6 +6,7 @@ The file's layout is timm's; our own exact fields stand under the key `hub_model
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Final, cast
 
 from hub_models.config import (
@@ -19,6 +20,8 @@ from hub_models.config import (
 )
 from hub_models.errors import ConfigError
 from hub_models.strict_json import parse_json
+from hub_models.strict_object import read_object
+from hub_models.trained_on import TrainedOn
 
 FORMAT_VERSION: Final = 1
 
@@ -42,7 +45,7 @@ _MODEL_ARGS_KEYS: Final = frozenset({
 })  # fmt: skip
 _OWN_KEYS: Final = frozenset(
     {"format_version", "resize", "crop", "crop_mode", "stem", "origin", "results", "temperature",
-     "costs"}
+     "costs", "trained_on"}
 )  # fmt: skip
 
 
@@ -94,6 +97,7 @@ def render_config(config: ModelConfig) -> str:
             "results": {split: dict(numbers) for split, numbers in config.results.items()},
             **({"temperature": config.temperature} if config.temperature != 1 else {}),
             **({"costs": dict(config.costs)} if config.costs else {}),
+            **({"trained_on": _known(config.trained_on)} if config.trained_on else {}),
         },
     }
     try:
@@ -151,7 +155,16 @@ def parse_config(text: str | bytes) -> ModelConfig:
         results={k: _mapping(v, f"hub_models.results.{k}") for k, v in results.items()},
         temperature=check_number(own.get("temperature", 1.0), "hub_models.temperature"),
         costs=_mapping(own.get("costs", {}), "hub_models.costs"),
+        trained_on=(
+            read_object(TrainedOn, own["trained_on"], "hub_models.trained_on")
+            if "trained_on" in own
+            else None
+        ),
     )
+
+
+def _known(trained_on: TrainedOn) -> dict[str, Any]:
+    return {key: value for key, value in asdict(trained_on).items() if value is not None}
 
 
 def _model_args(config: ModelConfig) -> dict[str, Any]:

@@ -416,6 +416,7 @@ class ImageClassifier(nn.Module):
             config,
             preprocess=chosen,
             origin={"start": f"the backbone of {name}"},
+            trained_on=theirs.trained_on,
         )
         model = cls(config)
         is_less = chosen.channels < theirs.preprocess.channels

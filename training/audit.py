@@ -1,7 +1,7 @@
 """What a data set really holds: unreadable pictures, classes, sizes, copies across splits."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from typing import Any, Final
 
@@ -87,12 +87,14 @@ class Audit:
         splits: The readable pictures of each split.
         pairs: Near-duplicates across splits, the closest first.
         pairs_found: Their number; `pairs` lists at most 10,000.
+        digests: Of the file of every readable picture, by split, in its order.
     """
 
     unreadable: tuple[Unreadable, ...]
     splits: dict[str, SplitFacts]
     pairs: tuple[Pair, ...]
     pairs_found: int
+    digests: dict[str, NDArray[np.uint64]] = field(default_factory=dict, compare=False, repr=False)
 
     def warnings(self) -> list[str]:
         """Say what is probably not as its owner means it."""
@@ -106,7 +108,7 @@ class Audit:
 
     def as_json(self) -> dict[str, Any]:
         """Give it as plain JSON values."""
-        return asdict(self)
+        return {key: value for key, value in asdict(self).items() if key != "digests"}
 
 
 def audit(data: Data, *, quiet: bool = False) -> Audit:
@@ -129,7 +131,8 @@ def audit(data: Data, *, quiet: bool = False) -> Audit:
         if split.readable.any()
     }
     pairs, pairs_found = _find_pairs(data, columns)
-    return Audit(tuple(unreadable), facts, pairs, pairs_found)
+    digests = {name: each.facts["digest"][each.readable] for name, each in columns.items()}
+    return Audit(tuple(unreadable), facts, pairs, pairs_found, digests)
 
 
 @dataclass(frozen=True)

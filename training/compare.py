@@ -10,6 +10,7 @@ measured by the main process once the others are done. `hub-models recommend FIL
 """
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,18 +32,15 @@ from hub_models.comparison import (
     Model,
     render_comparison,
 )
-from hub_models.errors import ConfigError, HubModelsError
+from hub_models.errors import ConfigError
 from hub_models.machine import describe_machine
 from hub_models.profile import count_macs, count_parameters
-from training.accelerator import make_accelerator
-from training.answers import (
-    load_readable,
-    measuring_arguments,
-    remembered_answer,
-)
+from training.answers import remembered_answer
+from training.command_line import run_script
 from training.comparison_figure import draw_comparison
 from training.comparison_report import report
 from training.figures import save_figure
+from training.measuring import Session, measuring_parser, open_session
 from training.plots import distinct_names
 from training.public import public_name
 from training.report import Report
@@ -72,30 +70,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 done, 1 an error said in one sentence on stderr; wrong usage exits with 2.
     """
     options = _parser().parse_args(arguments)
-    try:
-        comparison = compare(options)
-        if comparison is None:
-            return 0
-        write_text(options.out, render_comparison(comparison))
-        written = [options.out]
-        if all(model.measurements for model in comparison.models):
-            figure = draw_comparison(comparison)
-            for suffix in (".png", ".svg"):
-                written.append(options.out.with_suffix(suffix))
-                save_figure(figure, written[-1])
-    except HubModelsError as error:
-        print(f"compare: {error}", file=sys.stderr)
-        return 1
+    return run_script("compare", lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> None:
+    comparison = compare(options)
+    if comparison is None:
+        return
+    write_text(options.out, render_comparison(comparison))
+    written = [options.out]
+    if all(model.measurements for model in comparison.models):
+        figure = draw_comparison(comparison)
+        for suffix in (".png", ".svg"):
+            written.append(options.out.with_suffix(suffix))
+            save_figure(figure, written[-1])
     print(report(comparison))
     print("\nwritten:", *written)
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Compare models on one data set.")
+    parser = measuring_parser("Compare models on one data set.")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.json")
     parser.add_argument("--split", default="test", help="(%(default)s)")
-    measuring_arguments(parser)
     parser.add_argument("--no-profile", action="store_true", help="no speed, no memory, no figure")
     parser.add_argument(
         "--profile-seconds", type=_seconds, default=1.5, metavar="S",
@@ -137,20 +133,22 @@ def compare(options: argparse.Namespace) -> Comparison | None:
         HubModelsError: If a source, the data or FILE cannot be used.
     """
     _check_out(options.out)
-    contenders = _load(options.model)
-    accelerator = make_accelerator()
-    data = load_readable(accelerator, options, [options.split])
-    splits = [data.aligned(c.model.config.label_names).splits[options.split] for c in contenders]
+    for source in options.model:
+        if options.model.count(source) > 1:
+            raise ConfigError(f"--model {source} stands there twice")
+    session = open_session(options, [options.split])
+    contenders = _contenders(session)
+    splits = [session.counted(c.model, options.split) for c in contenders]
     reports = []
     for contender, split in zip(contenders, splits, strict=True):
-        asked = (split, f"{contender.name}: {options.split}")
-        model, sha256 = contender.model, contender.weights_sha256
-        logits = remembered_answer(accelerator, model, sha256, asked, options)
-        if accelerator.is_main_process:
+        model, title = contender.model, f"{contender.name}: {options.split}"
+        sha256 = contender.weights_sha256
+        logits = remembered_answer(session, model, split, title, weights_sha256=sha256)
+        if session.accelerator.is_main_process:
             at_temperature = logits / model.config.temperature  # as `classify` answers
             targets = np.array(split["target"])
             reports.append(Report(model.config.label_names, at_temperature, targets))
-    if not accelerator.is_main_process:
+    if not session.accelerator.is_main_process:
         return None
     return Comparison(
         format_version=FORMAT_VERSION,
@@ -160,7 +158,7 @@ def compare(options: argparse.Namespace) -> Comparison | None:
         images=len(reports[0].targets),
         machine=Machine(**describe_machine()),
         models=_measure(contenders, reports, options),
-        agreement=_agreement(reports, data.label_names),
+        agreement=_agreement(reports),
         pairs=tuple(
             compare_pair((one.name, other.name), first.is_right, second.is_right)
             for (one, first), (other, second) in combinations(
@@ -180,14 +178,11 @@ def _check_out(path: Path) -> None:
         raise ConfigError(f"--out {path}: no folder can be made there ({error})") from error
 
 
-def _load(sources: Sequence[str]) -> list[_Contender]:
-    for source in sources:
-        if sources.count(source) > 1:
-            raise ConfigError(f"--model {source} stands there twice")
+def _contenders(session: Session) -> list[_Contender]:
     contenders = []
-    for name, source in zip(distinct_names(sources), sources, strict=True):
-        found = hub.resolve(source)
-        model = ImageClassifier.from_pretrained(found.folder)
+    names = distinct_names(list(session.models))
+    for name, (source, model) in zip(names, session.models.items(), strict=True):
+        found = hub.resolve(source)  # fetched already
         sha256 = hash_file(hub.weights_path(found.folder))
         contenders.append(_Contender(name, _shown(source), found, model, sha256))
     return contenders
@@ -203,18 +198,14 @@ def _shown(source: str) -> str:
 def _command(contenders: Sequence[_Contender], options: argparse.Namespace) -> str:
     models = " ".join(f"--model {contender.source}" for contender in contenders)
     more = " --no-profile" if options.no_profile else ""
+    more += f" --classes {shlex.join(options.classes)}" if options.classes else ""
     words = f"python -m training.compare {models} --data DATA --out {options.out.name}"
     return f"{words} --split {options.split}{more}"
 
 
-def _agreement(
-    reports: Sequence[Report], label_names: tuple[str, ...]
-) -> tuple[tuple[float, ...], ...]:
+def _agreement(reports: Sequence[Report]) -> tuple[tuple[float, ...], ...]:
     """Give the share of images that two models say the same of, whatever their order of labels."""
-    said = []
-    for report_ in reports:
-        place = np.array([label_names.index(label) for label in report_.label_names])
-        said.append(place[report_.said])
+    said = [np.array(report_.label_names)[report_.said] for report_ in reports]
     return tuple(tuple(float((one == other).mean()) for other in said) for one in said)
 
 

@@ -3,6 +3,7 @@
 A source is a hub data set id, a folder of tables, a table, or a folder of class folders.
 """
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 import datasets
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -18,7 +20,7 @@ from torch.utils.data import Dataset
 from hub_models.errors import ConfigError, ImageError
 from hub_models.image import load_image
 from training.augment import View
-from training.labelled import read_labelled
+from training.labelled import Labelled, read_labelled
 from training.sampler import Key
 from training.split import Part, cut, read_split
 
@@ -79,25 +81,25 @@ class Data:
             parts={name: self.parts[name] for name in names},
         )
 
-    def aligned(self, label_names: tuple[str, ...]) -> "Data":
+    def aligned(self, label_names: tuple[str, ...], classes: Sequence[str] = ()) -> "Data":
         """Count the targets in a model's order of class names.
 
         Args:
             label_names: The model's.
+            classes: Those that count, where data and model have not the same.
 
         Returns:
-            The same data with targets that index `label_names`.
+            The same data with targets that index `label_names`, classes the model does not know
+            after them.
 
         Raises:
-            ConfigError: If the two have not the same class names.
+            ConfigError: If the two have not the same class names and no `classes` are given, or
+                one of these is not a class of both.
         """
+        _check_classes(self.label_names, label_names, classes)
         if label_names == self.label_names:
             return self
-        if set(label_names) != set(self.label_names):
-            raise ConfigError(
-                f"data: its classes are {_listed(self.label_names)}, "
-                f"the model's {_listed(label_names)}"
-            )
+        label_names += tuple(label for label in self.label_names if label not in label_names)
         order = [label_names.index(label) for label in self.label_names]
         names = datasets.ClassLabel(names=list(label_names))
         splits = {
@@ -120,16 +122,38 @@ class Data:
         Raises:
             ConfigError: If a split has no picture left.
         """
+        bad_rows = {name: [b.index for b in unreadable if b.split == name] for name in self.splits}
+        kept = {
+            name: np.delete(np.arange(len(self.splits[name])), rows)
+            for name, rows in bad_rows.items()
+            if rows
+        }
+        return replace(self._keep(kept, "readable picture"), unreadable=tuple(unreadable))
+
+    def of_classes(self, classes: Sequence[str]) -> "Data":
+        """Drop the pictures of all other classes.
+
+        Args:
+            classes: Names of those to keep.
+
+        Returns:
+            The same data without the others; the targets stay as they are.
+
+        Raises:
+            ConfigError: If a split has no picture left.
+        """
+        targets = [self.label_names.index(label) for label in classes]
+        kept = {n: np.flatnonzero(np.isin(s["target"][:], targets)) for n, s in self.splits.items()}
+        return self._keep(kept, f"picture of {_listed(classes)}")
+
+    def _keep(self, rows: dict[str, NDArray[np.int64]], what: str) -> "Data":
+        """Keep rows of some splits; the others stay whole."""
         splits, parts = dict(self.splits), dict(self.parts)
-        for name in self.splits:
-            bad_rows = [bad.index for bad in unreadable if bad.split == name]
-            if not bad_rows:
-                continue
-            kept = np.delete(np.arange(len(splits[name])), bad_rows)
+        for name, kept in rows.items():
             if not len(kept):
-                raise ConfigError(f"data: no readable picture in the split {name!r}")
+                raise ConfigError(f"data: no {what} in the split {name!r}")
             splits[name], parts[name] = splits[name].select(kept), parts[name].keep(kept)
-        return replace(self, splits=splits, parts=parts, unreadable=tuple(unreadable))
+        return replace(self, splits=splits, parts=parts)
 
 
 def load_data(
@@ -162,15 +186,28 @@ def load_data(
             made from other data.
     """
     labelled = read_labelled(source, image_column, label_column)
-    tables, names = labelled.splits, labelled.label_names
+    tables = labelled.splits
     if "train" not in tables:
         raise ConfigError(f"data set {source!r} has no split 'train', only {', '.join(tables)}")
     if split_file is None:
         parts = cut(tables, validation_fraction, seed)
     else:
         parts = read_split(split_file, tables)
+    return make_data(labelled, parts)
+
+
+def make_data(labelled: Labelled, parts: dict[str, Part]) -> Data:
+    """Give splits of a data set that was read.
+
+    Args:
+        labelled: From `read_labelled`.
+        parts: By split, which rows of its tables it has.
+
+    Returns:
+        The splits, nothing decoded yet.
+    """
     splits = {name: part.select() for name, part in parts.items()}
-    return Data(splits, names, parts, left_out=labelled.left_out)
+    return Data(splits, labelled.label_names, parts, left_out=labelled.left_out)
 
 
 class Images(Protocol):
@@ -244,5 +281,21 @@ def decode(cell: dict[str, Any] | None) -> Image.Image:
     return load_image(cell["bytes"], name=cell["path"])
 
 
-def _listed(label_names: tuple[str, ...]) -> str:
+def _check_classes(ours: Sequence[str], theirs: Sequence[str], classes: Sequence[str]) -> None:
+    """Refuse a model of other classes, unless those that count are named, and known to both."""
+    for label in classes:
+        for whose, known in (("data", ours), ("model", theirs)):
+            if label not in known:
+                raise ConfigError(
+                    f"--classes: the {whose} has no class {label!r}, only {_listed(known)}"
+                )
+    if not classes and set(ours) != set(theirs):
+        shared = shlex.join(label for label in theirs if label in ours)
+        raise ConfigError(
+            f"data: its classes are {_listed(ours)}, the model's {_listed(theirs)}"
+            + (f"; --classes {shared} measures the pictures of those both have" if shared else "")
+        )
+
+
+def _listed(label_names: Sequence[str]) -> str:
     return ", ".join(label_names[:5]) + (", …" if len(label_names) > 5 else "")

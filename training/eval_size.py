@@ -16,17 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hub_models import ImageClassifier, hub
+from hub_models import hub
 from hub_models.config import PreprocessConfig
-from hub_models.errors import HubModelsError
-from training.accelerator import make_accelerator
-from training.answers import (
-    answer,
-    check_savable,
-    load_readable,
-    measuring_arguments,
-)
-from training.command_line import whole_numbers
+from training.answers import answer
+from training.command_line import run_script, whole_numbers
+from training.measuring import Session, measuring_parser, open_session
 from training.report import Report
 
 _SPLIT = "validation"
@@ -43,22 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 done, 1 an error said in one sentence on stderr; wrong usage exits with 2.
     """
-    parser = argparse.ArgumentParser(description="Find the best side of evaluation.")
-    measuring_arguments(parser)
+    parser = measuring_parser(
+        "Find the best side of evaluation.", save="write the best into the folder"
+    )
     parser.add_argument(
         "--eval_size", type=whole_numbers, metavar="PX,PX", help="sides to try (around its own)"
     )
-    parser.add_argument("--save", action="store_true", help="write the best into the folder")
     options = parser.parse_args(arguments)
-    try:
-        if options.save:
-            check_savable(options.model)
-        for source in options.model:
-            _find(source, options)
-    except HubModelsError as error:
-        print(f"eval_size: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run_script("eval_size", lambda: _run(options))
 
 
 def at_side(preprocess: PreprocessConfig, side: int) -> PreprocessConfig:
@@ -78,26 +64,32 @@ def at_side(preprocess: PreprocessConfig, side: int) -> PreprocessConfig:
     return replace(preprocess, crop=side, resize=max(side, resize))
 
 
-def _find(source: str, options: argparse.Namespace) -> None:
-    model = ImageClassifier.from_pretrained(source)
-    config, accelerator = model.config, make_accelerator()
-    sides = options.eval_size or _around(config.preprocess.crop)
+def _run(options: argparse.Namespace) -> None:
+    for source in options.model:
+        alone = argparse.Namespace(**{**vars(options), "model": [source]})
+        session = open_session(alone, [_SPLIT])  # each with the split of its own run
+        _find(source, session, options.eval_size, is_saved=options.save)
+
+
+def _find(source: str, session: Session, asked: list[int] | None, *, is_saved: bool) -> None:
+    model = session.models[source]
+    config = model.config
+    sides = asked or _around(config.preprocess.crop)
     candidates = {side: at_side(config.preprocess, side) for side in sides}
-    data = load_readable(accelerator, options, [_SPLIT]).aligned(config.label_names)
-    split = data.splits[_SPLIT]
+    split = session.counted(model, _SPLIT)
     found = {}
     for side, preprocess in candidates.items():
         model.config = replace(config, preprocess=preprocess)
-        logits = answer(accelerator, model, split, f"{side} px", options)
+        logits = answer(session, model, split, f"{side} px")
         found[side] = Report(config.label_names, logits, np.array(split["target"])).evaluation
-    if not accelerator.is_main_process:
+    if not session.accelerator.is_main_process:
         return
     best = min(found, key=lambda side: (-found[side].accuracy, found[side].loss, side))
     print(f"{source}, {_SPLIT}, {len(split):,} pictures\n  px  accuracy    loss")
     for side, evaluation in found.items():
         mark = "  best" if side == best else ""
         print(f"{side:4}  {evaluation.accuracy:8.2%}  {evaluation.loss:.4f}{mark}")
-    if options.save and best != config.preprocess.crop:
+    if is_saved and best != config.preprocess.crop:
         preprocess = candidates[best]
         hub.write_config(Path(source), replace(config, preprocess=preprocess, results={}, costs={}))
 

@@ -11,7 +11,7 @@ on another; `--report` writes confusion.png, reliability.png, mistakes.png and r
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -20,22 +20,19 @@ if __package__ in (None, ""):  # run as a file: imports start at the root, not i
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import numpy as np
-from accelerate import Accelerator
 
 from hub_models import ImageClassifier, hub
-from hub_models.errors import ConfigError, HubModelsError
-from training.accelerator import make_accelerator
-from training.answers import (
-    answer,
-    check_savable,
-    load_readable,
-    measuring_arguments,
-)
+from hub_models.config import ModelConfig
+from hub_models.errors import ConfigError
+from training.answers import answer
 from training.calibration import fit_temperature
+from training.command_line import run_script
 from training.data import Data, decode
 from training.figures import draw_confusion, draw_mistakes, draw_reliability, save_figure
+from training.measuring import SAVE_NUMBERS, Session, measuring_parser, open_session
 from training.plots import distinct_names
-from training.report import Report
+from training.report import Report, make_report
+from training.run_folder import write_text
 
 MAX_MISTAKES: Final = 240  # on one sheet
 
@@ -50,28 +47,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 done, 1 an error said in one sentence on stderr; wrong usage exits with 2.
     """
     options = _parser().parse_args(arguments)
-    try:
-        rows = _measure_all(options)
-    except HubModelsError as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return 1
+    return run_script("evaluate", lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> None:
+    rows = _measure_all(options)
     if rows and options.json:
         print(json.dumps(rows, indent=2))
     elif rows:
         _print_table(rows)
     if rows and "validation" not in {row["split"] for row in rows}:
         print("no temperature: only --split validation fits one", file=sys.stderr)
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Measure classifiers on splits of a data set.")
+    parser = measuring_parser("Measure classifiers on splits of a data set.", save=SAVE_NUMBERS)
     parser.add_argument("--split", action="append", help="may be repeated (default: test)")
-    measuring_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument(
-        "--save", action="store_true", help="write the numbers into the folders and their cards"
-    )
     parser.add_argument(
         "--report",
         metavar="FOLDER",
@@ -93,54 +85,62 @@ def _count(text: str) -> int:
 def _measure_all(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Give one row per model and split; none in processes that only help."""
     names = options.split or ["test"]
-    if options.save:
-        check_savable(options.model)
-    models = {source: ImageClassifier.from_pretrained(source) for source in options.model}
     if options.report:
         _make_folder(Path(options.report))  # now, not after minutes of measuring
-    accelerator = make_accelerator()
-    data = load_readable(accelerator, options, names)
+    session = open_session(options, names)
     rows: list[dict[str, Any]] = []
+    models = session.models
     for name, (source, model) in zip(distinct_names(list(models)), models.items(), strict=True):
-        reports = _measure(accelerator, model, data, options)
-        if not accelerator.is_main_process:
+        reports = _measure(session, model)
+        if not session.accelerator.is_main_process:
             continue
         results = {split: report.as_results() for split, report in reports.items()}
         rows += [{"model": source, "split": split, **numbers} for split, numbers in results.items()]
         if options.report:
             folder = Path(options.report, name if len(models) > 1 else "")
-            _write_reports(folder, name, reports, data, options)
+            _write_reports(folder, name, reports, session.data, options.mistakes)
         if options.save:
-            command = {"command": _command(names)}
-            kept = {
-                split: {"robustness": old["robustness"]}
-                for split, old in model.config.results.items()
-                if "robustness" in old
-            }
-            measured = {
-                split: numbers | command | kept.get(split, {}) for split, numbers in results.items()
-            }
             temperature = reports["validation"].temperature if "validation" in reports else None
-            config = replace(
-                model.config,
-                results={**model.config.results, **measured},
-                temperature=temperature or model.config.temperature,
-            )
-            hub.write_config(Path(source), config)
+            _save(Path(source), model.config, results, temperature)
     return rows
 
 
-def _measure(
-    accelerator: Accelerator, model: ImageClassifier, data: Data, options: argparse.Namespace
-) -> dict[str, Report]:
+def _measure(session: Session, model: ImageClassifier) -> dict[str, Report]:
     """Give a report per split; the temperature of all is that of the validation split."""
+    asked = {}
+    for name in session.data.splits:
+        split = session.labelled(model, name)
+        asked[name] = (answer(session, model, split, name), np.array(split["target"]))
     label_names = model.config.label_names
-    answers = {
-        name: (answer(accelerator, model, split, name, options), np.array(split["target"]))
-        for name, split in data.aligned(label_names).splits.items()
+    others = tuple(label for label in session.data.label_names if label not in label_names)
+    reports = {
+        name: make_report(label_names, *pair, others=others, classes=session.how.classes)
+        for name, pair in asked.items()
     }
-    temperature = fit_temperature(*answers["validation"]) if "validation" in answers else None
-    return {name: Report(label_names, *pair, temperature) for name, pair in answers.items()}
+    if "validation" not in reports:
+        return reports
+    temperature = fit_temperature(reports["validation"].logits, reports["validation"].targets)
+    return {name: replace(report, temperature=temperature) for name, report in reports.items()}
+
+
+def _save(
+    folder: Path,
+    config: ModelConfig,
+    results: Mapping[str, Mapping[str, Any]],
+    temperature: float | None,
+) -> None:
+    """Write numbers into a checkpoint folder; what `training.robustness` found stays."""
+    measured = {}
+    for split, numbers in results.items():
+        old = config.results.get(split, {})
+        kept = {"robustness": old["robustness"]} if "robustness" in old else {}
+        measured[split] = {**numbers, "command": _command(list(results)), **kept}
+    config = replace(
+        config,
+        results={**config.results, **measured},
+        temperature=temperature or config.temperature,
+    )
+    hub.write_config(folder, config)
 
 
 def _make_folder(path: Path) -> None:
@@ -151,11 +151,11 @@ def _make_folder(path: Path) -> None:
 
 
 def _write_reports(
-    folder: Path, model: str, reports: dict[str, Report], data: Data, options: argparse.Namespace
+    folder: Path, model: str, reports: dict[str, Report], data: Data, most: int
 ) -> None:
     for split, report in reports.items():
         place = folder / (split if len(reports) > 1 else "")
-        evaluation, mistakes = report.evaluation, report.mistakes(options.mistakes)
+        evaluation, mistakes = report.evaluation, report.mistakes(most)
         title = f"{model[-48:]}\n{split}: {evaluation.accuracy:.2%} of {evaluation.images:,} right"
         save_figure(draw_confusion(report, title), place / "confusion.png")
         save_figure(draw_reliability(report, title), place / "reliability.png")
@@ -164,10 +164,10 @@ def _write_reports(
         title += f", the {len(mistakes)} most confident of {wrong:,} mistakes"
         sheet = draw_mistakes(mistakes, [decode(cell) for cell in cells], title)
         save_figure(sheet, place / "mistakes.png")
-        content = {"model": model, "split": split, **report.as_json(mistakes=options.mistakes)}
+        content = {"model": model, "split": split, **report.as_json(mistakes=most)}
         for row, cell in zip(content["mistakes"], cells, strict=True):
             row["file"] = "/".join(Path(cell["path"] or "").parts[-2:])
-        (place / "report.json").write_text(json.dumps(content, indent=2), encoding="utf-8")
+        write_text(place / "report.json", json.dumps(content, indent=2))
 
 
 def _command(splits: Sequence[str]) -> str:

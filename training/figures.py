@@ -55,7 +55,7 @@ def draw_confusion(report: Report, title: str) -> Figure:
     Returns:
         Rows are what an image was, columns what was said.
     """
-    counts = report.confusion
+    label_names, counts = report.whole_confusion()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     classes = len(counts)
     side = 4.0 + 0.35 * min(classes, 20)  # inches
@@ -69,7 +69,7 @@ def draw_confusion(report: Report, title: str) -> Figure:
     axes.spines[:].set_visible(False)
     axes.set_xlabel("said")
     axes.set_ylabel("was")
-    names = [_cut(label) for label in report.label_names]
+    names = [_cut(label) for label in label_names]
     if classes <= _LABELLED_CLASSES:
         turned = 0 if max(map(len, names)) * classes <= 30 else 90
         size = 10 if classes <= _NUMBERED_CLASSES else 5

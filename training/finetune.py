@@ -41,6 +41,7 @@ from training.state import Progress, save_state
 from training.step_clock import report_epoch
 from training.stream import stream_data
 from training.tracker import check_tracker, start_tracker
+from training.trained_on import Digests, mark
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,8 +98,10 @@ def _finetune(
     out = Path(recipe.out)
     state, progress = open_run(out, accelerator, resume=resume)
     set_seed(recipe.seed)
-    data, audited = _load_data(recipe, accelerator, resume=resume)
+    data, audited, digests = _load_data(recipe, accelerator, resume=resume)
     model = make_model(accelerator, recipe, data)
+    for sentence in mark(model, data, digests, recipe):
+        accelerator.print(sentence)
     training = set_up(accelerator, recipe, data, model)
     made = make_origin(recipe, data, command)
     origin = dict(training.model.config.origin) | made | audited
@@ -224,8 +227,8 @@ class _Run:
 
 def _load_data(
     recipe: Recipe, accelerator: Accelerator, *, resume: bool
-) -> tuple[Data, dict[str, str]]:
-    """Load and audit the data; give what can be read, and what the card says of the rest."""
+) -> tuple[Data, dict[str, str], dict[str, Digests]]:
+    """Load and audit the data; give what can be read, what the card says of it, and its digests."""
     own_split = Path(recipe.out) / SPLIT_FILE
     split_file = own_split if resume and own_split.exists() else recipe.split_file
     with accelerator.main_process_first():  # the others then find it cached
@@ -249,14 +252,14 @@ def _load_data(
         write_audit(Path(recipe.out), data, found)
         for sentence in found.warnings():
             accelerator.print(sentence)
-        box = [(found.unreadable, as_origin(found))]
+        box = [(found.unreadable, as_origin(found), found.digests)]
     broadcast_object_list(box)
-    unreadable, said = box[0]
+    unreadable, said, digests = box[0]
     for bad in unreadable:
         accelerator.print(f"dropped {bad.reason}")
     if unreadable:
         accelerator.print(f"dropped {len(unreadable)} unreadable pictures in all")
-    return data.without(unreadable), said
+    return data.without(unreadable), said, digests
 
 
 def _push(checkpoint: Path, repo_id: str) -> None:

@@ -1,7 +1,7 @@
 """What the keys of a recipe may be, and which cannot be together."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from hub_models.config import CHANNELS, INTERPOLATIONS, STEMS
 from hub_models.model import FREEZE_MODES
@@ -76,6 +76,20 @@ RANGES: Final = {
 }
 
 
+def out_of_range(values: Mapping[str, Any]) -> Iterator[str]:
+    """Give a sentence for every number that is out of its range.
+
+    Args:
+        values: By key; keys without a range may be there.
+
+    Yields:
+        Sentences that name the key and what is allowed.
+    """
+    for key, (least, most) in RANGES.items():
+        if values.get(key) is not None and not least <= values[key] <= most:
+            yield f"{key} must be from {least:,} to {most:,}, not {values[key]}"
+
+
 def broken_rules(recipe: "Recipe") -> Iterator[str]:
     """Give a sentence for every rule that a recipe breaks.
 
@@ -85,10 +99,7 @@ def broken_rules(recipe: "Recipe") -> Iterator[str]:
     Yields:
         Sentences that name the keys and what is allowed.
     """
-    for key, (least, most) in RANGES.items():
-        value = getattr(recipe, key)
-        if not least <= value <= most:
-            yield f"{key} must be from {least:g} to {most:g}, not {value}"
+    yield from out_of_range(vars(recipe))
     for key, choices in CHOICES.items():
         value = getattr(recipe, key)
         if value not in choices:

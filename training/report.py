@@ -1,6 +1,7 @@
 """Logits and targets of one split to every number its evaluation reports."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from hub_models.errors import ConfigError
 from hub_models.prediction import softmax
 from training.calibration import Bins, calibrated, cross_entropy, make_bins
 from training.metrics import Evaluation
@@ -61,15 +63,21 @@ class Report:
 
     Attributes:
         label_names: C class names in the order of the logits.
-        logits: Shape (N, C), N at least 1.
+        logits: Shape (N, C), N at least 1, of the images that count.
         targets: Shape (N,), class indices, in the split's order.
         temperature: Fitted on the validation split; None if that was not evaluated.
+        rows: Rows of those images in the split, shape (N,); all of them in order if None.
+        classes_counted: Indices of the classes that count; all of them if empty.
+        rest: What was said, shape (C,), of the images of each class that does not count.
     """
 
     label_names: tuple[str, ...]
     logits: NDArray[np.floating]
     targets: NDArray[np.integer]
     temperature: float | None = None
+    rows: NDArray[np.integer] | None = None
+    classes_counted: tuple[int, ...] = ()
+    rest: Mapping[str, NDArray[np.integer]] = field(default_factory=dict)
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
@@ -97,25 +105,41 @@ class Report:
 
     @cached_property
     def confusion(self) -> NDArray[np.integer]:
-        """Images by what they were (rows) and what was said (columns), shape (C, C)."""
+        """Images that count by what they were (rows) and what was said (columns), (C, C)."""
         counts: NDArray[np.integer] = confusion_matrix(
             self.targets, self.said, labels=np.arange(len(self.label_names))
         )
         return counts
 
+    def whole_confusion(self) -> tuple[tuple[str, ...], NDArray[np.integer]]:
+        """Give the confusion with the images that do not count, and the names of its rows.
+
+        Returns:
+            Those of the model and then those it does not know; a square of so many.
+        """
+        names = self.label_names + tuple(n for n in self.rest if n not in self.label_names)
+        counts = np.zeros((len(names), len(names)), self.confusion.dtype)
+        counts[: len(self.label_names), : len(self.label_names)] = self.confusion
+        for name, said in self.rest.items():
+            counts[names.index(name), : len(said)] += said
+        return names, counts
+
     @cached_property
     def classes(self) -> list[ClassScore]:
-        """One score per class, in the order of the label names."""
+        """One score per class that counts, in the order of the label names."""
+        counted = list(self.classes_counted or range(len(self.label_names)))
         columns = precision_recall_fscore_support(
-            self.targets, self.said, labels=np.arange(len(self.label_names)), zero_division=0.0
+            self.targets, self.said, labels=counted, zero_division=0.0
         )
-        rows = zip(self.label_names, *(column.tolist() for column in columns), strict=True)
+        names = [self.label_names[index] for index in counted]
+        rows = zip(names, *(column.tolist() for column in columns), strict=True)
         return [ClassScore(*row) for row in rows]
 
     @property
     def macro_f1(self) -> float:
         """Mean F1 over the classes that occur, be it only in what was said; 0 to 1."""
-        occurs = self.confusion.sum(axis=0) + self.confusion.sum(axis=1) > 0
+        counted = list(self.classes_counted or range(len(self.label_names)))
+        occurs = (self.confusion.sum(axis=0) + self.confusion.sum(axis=1) > 0)[counted]
         return float(np.mean([score.f1 for score in self.classes], where=occurs))
 
     @property
@@ -159,7 +183,7 @@ class Report:
         ordered = wrong[np.argsort(-sure[wrong], kind="stable")][:most]
         return [
             Mistake(
-                index=int(i),
+                index=int(i if self.rows is None else self.rows[i]),
                 label=self.label_names[self.targets[i]],
                 said=self.label_names[self.said[i]],
                 probability=float(sure[i]),
@@ -201,10 +225,49 @@ class Report:
         return self.evaluation.as_results() | known
 
     def _details(self) -> dict[str, Any]:
-        return {
+        names, confusion = self.whole_confusion()
+        details = {
             "per_class": [asdict(score) for score in self.classes],
-            "confusion": self.confusion.tolist(),
+            "confusion": confusion.tolist(),
         }
+        return details | ({"confusion_labels": list(names)} if self.classes_counted else {})
+
+
+def make_report(
+    label_names: tuple[str, ...],
+    logits: NDArray[np.floating],
+    targets: NDArray[np.integer],
+    *,
+    others: Sequence[str],
+    classes: Sequence[str],
+) -> Report:
+    """Make the report of the images that count, with what was said of the rest.
+
+    Args:
+        label_names: C class names in the order of the logits.
+        logits: Shape (N, C), of all images of the split.
+        targets: Shape (N,); from C on they index `others`.
+        others: Class names that the model does not know.
+        classes: Names of those that count; all if empty.
+
+    Returns:
+        The report, without a temperature.
+    """
+    if not classes:
+        return Report(label_names, logits, targets)
+    names = (*label_names, *others)
+    counted = tuple(i for i, name in enumerate(label_names) if name in classes)
+    rows = np.flatnonzero(np.isin(targets, counted))
+    if not len(rows):
+        raise ConfigError(f"data: no picture of {', '.join(classes)} in the split")
+    said = logits.argmax(axis=1)
+    rest = {
+        names[index]: np.bincount(said[targets == index], minlength=len(label_names))
+        for index in np.setdiff1d(targets, counted)
+    }
+    return Report(
+        label_names, logits[rows], targets[rows], rows=rows, classes_counted=counted, rest=rest
+    )
 
 
 def _bin_rows(bins: Bins) -> list[dict[str, float]]:

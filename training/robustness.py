@@ -17,15 +17,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from accelerate import Accelerator
 from PIL import Image, ImageEnhance, ImageFilter
 
 from hub_models import ImageClassifier, hub
-from hub_models.errors import HubModelsError
-from training.accelerator import make_accelerator
-from training.answers import check_savable, load_readable, measuring_arguments
 from training.augment import CentreView, Square
-from training.data import Data, Pictures
+from training.command_line import run_script
+from training.data import Pictures
+from training.measuring import SAVE_NUMBERS, Session, measuring_parser, open_session
 from training.metrics import Evaluation
 from training.plots import distinct_names
 from training.predict import evaluate, in_order
@@ -105,59 +103,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 done, 1 an error said in one sentence on stderr; wrong usage exits with 2.
     """
-    options = _parser().parse_args(arguments)
-    try:
-        rows = _measure_all(options)
-    except HubModelsError as error:
-        print(f"robustness: {error}", file=sys.stderr)
-        return 1
+    parser = measuring_parser("Measure classifiers on worse pictures.", save=SAVE_NUMBERS)
+    parser.add_argument("--split", default="test", help="(%(default)s)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args(arguments)
+    return run_script("robustness", lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> None:
+    rows = _measure_all(options)
     if rows and options.json:
         print(json.dumps(rows, indent=2))
     elif rows:
         _print_table(rows)
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Measure classifiers on worse pictures.")
-    measuring_arguments(parser)
-    parser.add_argument("--split", default="test", help="(%(default)s)")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument(
-        "--save", action="store_true", help="write the numbers into the folders and their cards"
-    )
-    return parser
 
 
 def _measure_all(options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
     """Give the rows of each model; none in processes that only help."""
-    if options.save:
-        check_savable(options.model)
-    models = {source: ImageClassifier.from_pretrained(source) for source in options.model}
-    accelerator = make_accelerator()
-    data = load_readable(accelerator, options, [options.split])
+    session = open_session(options, [options.split])
     measured = {}
-    for source, model in models.items():
-        measured[source] = _measure(accelerator, model, data, options)
-        if options.save and accelerator.is_main_process:
+    for source, model in session.models.items():
+        measured[source] = _measure(session, model, options.split)
+        if options.save and session.accelerator.is_main_process:
             numbers = {
                 **model.config.results.get(options.split, {}),
                 "robustness": measured[source],
             }
             results = {**model.config.results, options.split: numbers}
             hub.write_config(Path(source), replace(model.config, results=results))
-    return measured if accelerator.is_main_process else {}
+    return measured if session.accelerator.is_main_process else {}
 
 
-def _measure(
-    accelerator: Accelerator, model: ImageClassifier, data: Data, options: argparse.Namespace
-) -> list[dict[str, Any]]:
+def _measure(session: Session, model: ImageClassifier, name: str) -> list[dict[str, Any]]:
+    accelerator, how = session.accelerator, session.how
     model.to(accelerator.device)
-    split = data.aligned(model.config.label_names).splits[options.split]
+    split = session.counted(model, name)
     rows = []
     for change in CHANGES:
         pictures = Pictures(split, ChangedView(change, model))
-        batches = in_order(pictures, batch_size=options.batch_size, workers=options.workers)
+        batches = in_order(pictures, batch_size=how.batch_size, workers=how.workers)
         counted = evaluate(accelerator, model, accelerator.prepare(batches), change)
         rows.append({"change": change, **_interval(counted)})
     return rows

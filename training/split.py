@@ -17,6 +17,10 @@ SPLITS: Final[tuple[str, ...]] = ("train", "validation", "test")
 _FORMAT: Final = 1
 
 
+class SplitFileError(ConfigError):
+    """Raised when a saved split is none, or is of other data."""
+
+
 @dataclass(frozen=True)
 class Part:
     """Where the rows of a split come from.
@@ -55,18 +59,19 @@ def cut(tables: Mapping[str, datasets.Dataset], fraction: float, seed: int) -> d
     """Take the data set's own splits, and validation from train where there is none.
 
     Args:
-        tables: The data set's own splits; "train" is one of them.
+        tables: The data set's own splits.
         fraction: Share of train that becomes validation, of every class alike.
         seed: Of that choice.
 
     Returns:
-        "train", "validation", and "test" if there is one; test is never cut from.
+        "train", "validation", and "test" if there is one; test is never cut from, and where there
+        is no train, nothing is.
 
     Raises:
         ConfigError: If train is too small for the fraction.
     """
     parts = {name: Part(name, tables[name]) for name in SPLITS if name in tables}
-    if "validation" in parts:
+    if "validation" in parts or "train" not in parts:
         return parts
     targets = tables["train"]["target"][:]
     rows = [row for row, target in enumerate(targets) if target is not None and target >= 0]
@@ -119,7 +124,7 @@ def read_split(path: Path, tables: Mapping[str, datasets.Dataset]) -> dict[str, 
         The same splits as in that run.
 
     Raises:
-        ConfigError: If the file is no split, or was made from other data.
+        SplitFileError: If the file is no split, or was made from other data.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -134,7 +139,7 @@ def read_split(path: Path, tables: Mapping[str, datasets.Dataset]) -> dict[str, 
         if not {source for source, _ in splits.values()} <= set(sources):
             raise ValueError("a split from an unknown source")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"split file {path}: no split that a run saved ({error})") from error
+        raise SplitFileError(f"split file {path}: no split that a run saved ({error})") from error
     for name, (rows, expected) in sources.items():
         _check_source(path, name, tables.get(name), rows, expected)
     parts = {
@@ -142,6 +147,8 @@ def read_split(path: Path, tables: Mapping[str, datasets.Dataset]) -> dict[str, 
         for name, (source, rows) in splits.items()
     }
     _check_apart(path, parts)
+    if "test" not in parts and "test" in tables and "test" not in sources:  # it came later
+        parts["test"] = Part("test", tables["test"])
     return {name: parts[name] for name in SPLITS if name in parts}
 
 
@@ -177,14 +184,14 @@ def _check_source(
     path: Path, name: str, table: datasets.Dataset | None, rows: int, expected: str
 ) -> None:
     if table is None:
-        raise ConfigError(f"split file {path}: this data set has no split {name!r}")
+        raise SplitFileError(f"split file {path}: this data set has no split {name!r}")
     if rows != len(table):
-        raise ConfigError(
+        raise SplitFileError(
             f"split file {path}: made from other data: {name!r} had {rows:,} rows there, "
             f"it has {len(table):,} here"
         )
     if fingerprint(table) != expected:
-        raise ConfigError(
+        raise SplitFileError(
             f"split file {path}: made from other data: the pictures or classes of {name!r} are "
             "others, or in another order"
         )
@@ -194,9 +201,11 @@ def _checked_rows(path: Path, rows: Any, length: int) -> NDArray[np.int64] | Non
     if rows is None:
         return None
     if not isinstance(rows, list) or not rows or not all(type(row) is int for row in rows):
-        raise ConfigError(f"split file {path}: rows must be a list of whole numbers, one at least")
+        raise SplitFileError(
+            f"split file {path}: rows must be a list of whole numbers, one at least"
+        )
     if min(rows) < 0 or max(rows) >= length:
-        raise ConfigError(f"split file {path}: rows must be from 0 to {length - 1:,}")
+        raise SplitFileError(f"split file {path}: rows must be from 0 to {length - 1:,}")
     return np.asarray(rows, np.int64)
 
 
@@ -206,6 +215,6 @@ def _check_apart(path: Path, parts: Mapping[str, Part]) -> None:
         rows = np.concatenate([p.indices() for p in parts.values() if p.source == source])
         values, counts = np.unique(rows, return_counts=True)
         if counts.max() > 1:
-            raise ConfigError(
+            raise SplitFileError(
                 f"split file {path}: row {values[counts.argmax()]} of {source!r} is used twice"
             )

@@ -30,13 +30,14 @@ from hub_models.errors import ConfigError, named
 from hub_models.profile import count_macs, count_parameters
 from hub_models.strict_object import read_object
 from training.accelerator import make_accelerator
-from training.answers import answer, load_readable
+from training.answers import answer
 from training.command_line import recipe_arguments, run_script
 from training.config import Recipe, read_recipe
 from training.data import load_data
 from training.figures import save_figure
 from training.finetune import finetune
 from training.interrupt import Interrupt
+from training.measuring import Measuring, start
 from training.metrics import Evaluation
 from training.plots import Run, draw_curves, read_rows
 from training.report import Report
@@ -146,7 +147,9 @@ def run_study(study: Study, split: str, options: dict[str, Any]) -> int:
         asked = {**study.variants[name], **options, "seed": seed, "out": str(run)}
         is_begun = has_state(run) or (run / RESULT_FILE).exists()
         recipes.append((resumed_recipe if is_begun else read_recipe)(study.recipe, asked))
-    load_data(recipes[0].data).only([split])  # is there one? now, not after hours of training
+    first = recipes[0]
+    data = load_data(first.data, image_column=first.image_column, label_column=first.label_column)
+    data.only([split])  # is there one? now, not after hours of training
     for (name, seed, run), recipe in zip(plan, recipes, strict=True):
         if (run / RESULT_FILE).exists():
             continue
@@ -170,19 +173,20 @@ def _train(run: Path, recipe: Recipe) -> int | None:
 
 
 def _evaluate(run: Path, recipe: Recipe, split: str) -> None:
-    accelerator = make_accelerator()
-    options = argparse.Namespace(
-        data=recipe.data,
-        validation_fraction=recipe.validation_fraction,
-        seed=recipe.seed,
+    how = Measuring(
+        recipe.data,
+        image_column=recipe.image_column,
+        label_column=recipe.label_column,
         batch_size=recipe.batch_size,
         workers=recipe.workers,
     )
-    model = ImageClassifier.from_pretrained(run / "checkpoint")
-    labels = model.config.label_names
-    rows = load_readable(accelerator, options, [split]).aligned(labels).splits[split]
-    logits = answer(accelerator, model, rows, f"{run.parent.name}: {split}", options)
-    found: Evaluation = Report(labels, logits, np.array(rows["target"])).evaluation
+    source = str(run / "checkpoint")
+    model = ImageClassifier.from_pretrained(source)
+    session = start(how, {source: model}, [split])
+    accelerator, rows = session.accelerator, session.labelled(model, split)
+    logits = answer(session, model, rows, f"{run.parent.name}: {split}")
+    targets = np.array(rows["target"])
+    found: Evaluation = Report(model.config.label_names, logits, targets).evaluation
     result = {"split": split, **found.as_results(), "seconds": read_rows(run)[-1]["seconds"]}
     if accelerator.is_main_process:
         write_text(run / RESULT_FILE, json.dumps(result, indent=2) + "\n")
