@@ -21,6 +21,7 @@ from hub_models.errors import ConfigError, ImageError
 from hub_models.image import load_image
 from training.augment import View
 from training.labelled import Labelled, read_labelled
+from training.listing import few
 from training.sampler import Key
 from training.split import Part, cut, read_split
 
@@ -104,8 +105,10 @@ class Data:
         names = datasets.ClassLabel(names=list(label_names))
         splits = {
             name: split.map(
-                lambda target: {"target": order[target]}, input_columns="target"
-            ).cast_column("target", names)
+                lambda target: {"target": order[target]},
+                input_columns="target",
+                features=datasets.Features({**split.features, "target": names}),
+            )
             for name, split in self.splits.items()
         }
         return replace(self, splits=splits, label_names=label_names)
@@ -144,7 +147,7 @@ class Data:
         """
         targets = [self.label_names.index(label) for label in classes]
         kept = {n: np.flatnonzero(np.isin(s["target"][:], targets)) for n, s in self.splits.items()}
-        return self._keep(kept, f"picture of {_listed(classes)}")
+        return self._keep(kept, f"picture of {few(classes)}")
 
     def _keep(self, rows: dict[str, NDArray[np.int64]], what: str) -> "Data":
         """Keep rows of some splits; the others stay whole."""
@@ -287,15 +290,11 @@ def _check_classes(ours: Sequence[str], theirs: Sequence[str], classes: Sequence
         for whose, known in (("data", ours), ("model", theirs)):
             if label not in known:
                 raise ConfigError(
-                    f"--classes: the {whose} has no class {label!r}, only {_listed(known)}"
+                    f"--classes: the {whose} has no class {label!r}, only {few(known)}"
                 )
     if not classes and set(ours) != set(theirs):
         shared = shlex.join(label for label in theirs if label in ours)
         raise ConfigError(
-            f"data: its classes are {_listed(ours)}, the model's {_listed(theirs)}"
+            f"data: its classes are {few(ours)}, the model's {few(theirs)}"
             + (f"; --classes {shared} measures the pictures of those both have" if shared else "")
         )
-
-
-def _listed(label_names: Sequence[str]) -> str:
-    return ", ".join(label_names[:5]) + (", …" if len(label_names) > 5 else "")

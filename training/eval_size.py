@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hub_models import hub
+from hub_models import ImageClassifier, hub
 from hub_models.config import PreprocessConfig
 from training.answers import answer
 from training.command_line import run_script, whole_numbers
-from training.measuring import Session, measuring_parser, open_session
+from training.measuring import Measuring, measuring_parser, read_options, start
 from training.report import Report
 
 _SPLIT = "validation"
@@ -65,17 +65,17 @@ def at_side(preprocess: PreprocessConfig, side: int) -> PreprocessConfig:
 
 
 def _run(options: argparse.Namespace) -> None:
-    for source in options.model:
-        alone = argparse.Namespace(**{**vars(options), "model": [source]})
-        session = open_session(alone, [_SPLIT])  # each with the split of its own run
-        _find(source, session, options.eval_size, is_saved=options.save)
+    how = read_options(options)
+    for source in options.model:  # each with the split of its own run
+        _find(source, how, options.eval_size, is_saved=options.save)
 
 
-def _find(source: str, session: Session, asked: list[int] | None, *, is_saved: bool) -> None:
-    model = session.models[source]
+def _find(source: str, how: Measuring, asked: list[int] | None, *, is_saved: bool) -> None:
+    model = ImageClassifier.from_pretrained(source)
     config = model.config
     sides = asked or _around(config.preprocess.crop)
     candidates = {side: at_side(config.preprocess, side) for side in sides}
+    session = start(how, {source: model}, [_SPLIT], is_saved=is_saved)
     split = session.counted(model, _SPLIT)
     found = {}
     for side, preprocess in candidates.items():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import datasets
+import numpy as np
 from accelerate import Accelerator
 
 from hub_models import ImageClassifier
@@ -23,6 +24,7 @@ from training.split import Part, SplitFileError, cut, read_split
 from training.trained_on import check_untrained
 
 Say = Callable[[str], None]
+Tables = Mapping[str, datasets.Dataset]
 SAVE_NUMBERS: Final = "write the numbers into the folders and their cards"
 _FRACTION: Final = 0.1  # cut from train where neither the model nor the user says another
 
@@ -132,6 +134,27 @@ def measuring_parser(description: str, *, save: str = "") -> argparse.ArgumentPa
     return parser
 
 
+def read_options(options: argparse.Namespace) -> Measuring:
+    """Read what was typed.
+
+    Args:
+        options: Of `measuring_parser`.
+
+    Returns:
+        Which pictures are measured, and how they are read.
+
+    Raises:
+        ConfigError: If a number is out of range, or --save could not write what is measured.
+    """
+    how = Measuring(**{field.name: getattr(options, field.name) for field in fields(Measuring)})
+    if getattr(options, "save", False):
+        if not all(Path(source).is_dir() for source in options.model):
+            raise ConfigError("--save needs local folders: a repository on the hub is not changed")
+        if how.classes:
+            raise ConfigError("--save writes numbers of all classes: not with --classes")
+    return how
+
+
 def open_session(options: argparse.Namespace, splits: Sequence[str]) -> Session:
     """Load models and data; leave out what cannot be read, named on stderr.
 
@@ -143,17 +166,11 @@ def open_session(options: argparse.Namespace, splits: Sequence[str]) -> Session:
         All that is needed to measure.
 
     Raises:
-        HubModelsError: If a model or a split is not to be had, a number is out of range, a model
-            was trained on the pictures, or --save could not write what is measured.
+        HubModelsError: As `read_options` and `start`, or if a model is not to be had.
     """
-    how = Measuring(**{field.name: getattr(options, field.name) for field in fields(Measuring)})
-    is_saved = getattr(options, "save", False)
-    if is_saved and not all(Path(source).is_dir() for source in options.model):
-        raise ConfigError("--save needs local folders: a repository on the hub is not changed")
-    if is_saved and how.classes:
-        raise ConfigError("--save writes numbers of all classes: not with --classes")
+    how = read_options(options)
     models = {source: ImageClassifier.from_pretrained(source) for source in options.model}
-    return start(how, models, splits, is_saved=is_saved)
+    return start(how, models, splits, is_saved=getattr(options, "save", False))
 
 
 def start(
@@ -179,7 +196,7 @@ def start(
     """
     accelerator = make_accelerator()
     say: Say = _say if accelerator.is_main_process else lambda sentence: None
-    data, own_split = _load(how, models, splits, say)
+    data, tables, own_split = _load(how, models, splits, say)
     with accelerator.main_process_first():  # the others then find it remembered
         found = audit(data, quiet=not accelerator.is_main_process)
     data = data.without(found.unreadable)
@@ -191,6 +208,7 @@ def start(
             if trained_on is not None:
                 say(check_untrained(source, trained_on, data, name, found.digests[name]))
             elif own_split is None or own_split != _run_split(source):
+                _check_rows(source, tables, data.parts[name], name)
                 is_guess = data.parts[name].source != name and how.split_file is None
                 say(_unknown(source, name, is_guess=is_guess, is_saved=is_saved))
     how = replace(how, classes=_class_names(how.classes, data.label_names))
@@ -199,7 +217,7 @@ def start(
 
 def _load(
     how: Measuring, models: Mapping[str, ImageClassifier], splits: Sequence[str], say: Say
-) -> tuple[Data, Path | None]:
+) -> tuple[Data, Tables, Path | None]:
     """Take the splits as the runs of the models had them; say which run's split.json it was."""
     labelled = read_labelled(how.data, how.image_column, how.label_column)
     tables = labelled.splits
@@ -214,13 +232,13 @@ def _load(
             fraction = _FRACTION if run is None else run.validation_fraction
         seed = how.seed if how.seed is not None else 0 if run is None else run.seed
         parts = cut(tables, fraction or _FRACTION, seed or 0)
-    return make_data(labelled, parts).only(splits), own
+    return make_data(labelled, parts).only(splits), tables, own
 
 
 def _own_parts(
     how: Measuring,
     models: Mapping[str, ImageClassifier],
-    tables: Mapping[str, datasets.Dataset],
+    tables: Tables,
     say: Say,
 ) -> tuple[dict[str, Part] | None, Path | None]:
     """Read the split that was named, else that of the first model's run that fits the data."""
@@ -238,6 +256,20 @@ def _own_parts(
 def _run_split(source: str) -> Path:
     """Say where a run leaves its split, if the source is its checkpoint."""
     return Path(os.path.abspath(source)).parent / SPLIT_FILE
+
+
+def _check_rows(source: str, tables: Tables, part: Part, name: str) -> None:
+    """Refuse rows that the run's split.json says were trained on, where it is of these data."""
+    try:
+        train = read_split(_run_split(source), tables)["train"]
+    except SplitFileError:  # none there, or of other data
+        return
+    count = len(np.intersect1d(train.indices(), part.indices()))
+    if train.source == part.source and count:
+        raise ConfigError(
+            f"{source} was trained on {count:,} of the {len(part.indices()):,} pictures of "
+            f"{name!r}, as {_run_split(source)} says: measure on its own split, or other pictures"
+        )
 
 
 def _unknown(source: str, name: str, *, is_guess: bool, is_saved: bool) -> str:

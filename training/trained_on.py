@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hub_models import ImageClassifier
-from hub_models.errors import ConfigError
+from hub_models import ImageClassifier, hub
+from hub_models.errors import ConfigError, HubModelsError
 from hub_models.trained_on import MAX_SAMPLE, TrainedOn
 from training.config import Recipe
 from training.data import Data
@@ -67,20 +67,33 @@ def mark(
         recipe: Of the run.
 
     Returns:
-        Sentences about pictures that are not new to the weights or to the teacher.
+        Sentences about pictures to validate or test on that the weights or the teacher know.
 
     Raises:
-        ConfigError: If the weights were trained on pictures to validate or test on.
+        ConfigError: If the weights were trained on such pictures, and not as copies alone.
     """
-    before = model.config.trained_on
+    before, theirs = model.config.trained_on, _of_teacher(recipe.teacher)
     sentences = []
-    measured = {name: each for name, each in digests.items() if name != "train"}
-    for name, each in measured.items():
-        if before is not None:
+    for name, each in digests.items():
+        if before is not None and name != "train":
             sentences.append(check_untrained(recipe.weights, before, data, name, each))
+        if theirs is not None and name != "train":
+            try:
+                sentences.append(check_untrained(recipe.teacher, theirs, data, name, each))
+            except ConfigError as error:  # it teaches none of them, but its accuracy is no measure
+                sentences.append(f"teacher: {error}")
     trained_on = fingerprint(data, digests, recipe, before)
     model.config = replace(model.config, trained_on=trained_on)
     return [sentence for sentence in sentences if sentence]
+
+
+def _of_teacher(source: str) -> TrainedOn | None:
+    if not source:
+        return None
+    try:
+        return hub.read_config(hub.resolve(source).folder).trained_on
+    except HubModelsError:  # a folder of timm's; one that cannot be used is refused later
+        return None
 
 
 def check_untrained(
@@ -96,18 +109,21 @@ def check_untrained(
         digests: Of its pictures.
 
     Returns:
-        A sentence if some of its own split are the same files as training pictures; else "".
+        A sentence if some of its own split are the same files as training pictures, or if nobody
+        knows; else "".
 
     Raises:
         ConfigError: If the split is not the run's own, and some of it were trained on.
     """
     is_trained = np.isin(_keys(digests), _unpacked(trained_on.sample))
     rows = np.flatnonzero(is_trained)
+    is_own = trained_on.splits.get(name) == _digest(digests)
     if not len(rows):
-        return ""
+        stream = f"{source} was trained on a stream: whether it saw {name!r} cannot be checked"
+        return "" if trained_on.pictures or is_own else stream
     least = "at least " if trained_on.pictures > MAX_SAMPLE else ""
     count = f"{least}{len(rows):,} of the {len(digests):,} pictures of {name!r}"
-    if trained_on.splits.get(name) == _digest(digests):
+    if is_own:
         return f"{source}: {count} are the same files as training pictures"
     files = [data.splits[name][int(row)]["image"]["path"] or f"row {row}" for row in rows[:_LISTED]]
     names = ", ".join(path.replace("\\", "/").rpartition("/")[2] for path in files)

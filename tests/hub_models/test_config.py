@@ -141,6 +141,19 @@ BROKEN = {
     "unknown in pretrained_cfg": (_sets("pretrained_cfg.x", 1), "'x' in pretrained_cfg"),
     "unknown in model_args": (_sets("model_args.act", 1), "'act' in model_args"),
     "unknown in hub_models": (_sets("hub_models.resise", 1), "'resise' in hub_models"),
+    "trained_on, a list": (_sets("hub_models.trained_on", []), "trained_on must be an object"),
+    "trained_on, empty": (_sets("hub_models.trained_on", {}), "trained_on.pictures' is missing"),
+    "trained_on, more": (
+        _sets("hub_models.trained_on", {"pictures": 1, "sample": "", "splits": {}, "at": "/home"}),
+        "unknown key 'at' in hub_models.trained_on",
+    ),
+    "trained_on, a fraction over 1": (
+        _sets(
+            "hub_models.trained_on",
+            {"pictures": 1, "sample": "", "splits": {}, "validation_fraction": 2},
+        ),
+        "trained_on.validation_fraction must be from 0 to 1",
+    ),
     "no architecture": (_drops("architecture"), "'architecture' is missing"),
     "no num_features": (_drops("num_features"), "'num_features' is missing"),
     "no pretrained_cfg": (_drops("pretrained_cfg"), "'pretrained_cfg' is missing"),
