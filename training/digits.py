@@ -17,7 +17,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from hub_models.errors import ConfigError, HubModelsError
+from hub_models.errors import ConfigError
+from training.command_line import run_script
 
 HELD_OUT: Final = 0.2
 SEED: Final = 0
@@ -68,13 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Write handwritten digits as class folders.")
     parser.add_argument("folder", type=Path, metavar="DIGITS", help="to be made")
     folder = parser.parse_args(arguments).folder
-    try:
+
+    def work() -> None:
         counts = write_digits(folder)
-    except HubModelsError as error:
-        print(f"digits: {error}", file=sys.stderr)
-        return 1
-    print(f"{folder}: " + ", ".join(f"{split} {count:,}" for split, count in counts.items()))
-    return 0
+        print(f"{folder}: " + ", ".join(f"{split} {count:,}" for split, count in counts.items()))
+
+    return run_script("digits", work)
 
 
 if __name__ == "__main__":

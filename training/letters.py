@@ -19,7 +19,8 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from hub_models.errors import ConfigError, HubModelsError
+from hub_models.errors import ConfigError
+from training.command_line import run_script
 
 LETTERS: Final = "ABCDEFGHIJ"
 SIDE: Final = 96  # px
@@ -119,13 +120,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.pictures < 1:
         parser.error("--pictures must be at least 1")
-    try:
+
+    def work() -> None:
         counts = write_letters(options.folder, options.pictures)
-    except HubModelsError as error:
-        print(f"letters: {error}", file=sys.stderr)
-        return 1
-    print(f"{options.folder}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
-    return 0
+        print(
+            f"{options.folder}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items())
+        )
+
+    return run_script("letters", work)
 
 
 if __name__ == "__main__":

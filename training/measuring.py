@@ -222,7 +222,7 @@ def _load(
     labelled = read_labelled(how.data, how.image_column, how.label_column)
     tables = labelled.splits
     parts, own = _own_parts(how, models, tables, say)
-    if parts is None and not {"train", "validation"} & set(splits):
+    if parts is None and set(splits) <= set(tables) - {"train"}:
         parts = {name: Part(name, table) for name, table in tables.items()}  # nothing is to be cut
     if parts is None:
         runs = [model.config.trained_on for model in models.values()]

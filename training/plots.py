@@ -19,7 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from hub_models.errors import ConfigError, HubModelsError
+from hub_models.errors import ConfigError
+from training.command_line import run_script
 from training.figures import COLOURS, GREY, save_figure
 
 # Panel -> keys of metrics.jsonl: the first drawn solid, the second dashed and paler.
@@ -72,17 +73,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folder with metrics.jsonl")
     parser.add_argument("--out", required=True, metavar="FILE.png", help="written over if there")
     options = parser.parse_args(arguments)
-    try:
+
+    def work() -> None:
         if not options.out.endswith(".png"):
             raise ConfigError(f"--out must end in .png, not {options.out}")
         names = distinct_names(options.runs)
         runs = [Run(n, read_rows(Path(r))) for n, r in zip(names, options.runs, strict=True)]
         save_figure(draw_curves(runs), Path(options.out))
-    except HubModelsError as error:
-        print(f"plots: {error}", file=sys.stderr)
-        return 1
-    print(options.out)
-    return 0
+        print(options.out)
+
+    return run_script("plots", work)
 
 
 def read_rows(run: Path) -> list[dict[str, Any]]:

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from hub_models.errors import ConfigError, HubModelsError
+from hub_models.errors import ConfigError
+from training.command_line import run_script
 from training.data import Data, load_data
 from training.run_folder import write_text
 from training.split import Part, render_split
@@ -73,15 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the draw (%(default)s)")
     parser.add_argument("--out", type=Path, required=True, metavar="SPLIT.json")
     options = parser.parse_args(arguments)
-    try:
+
+    def work() -> None:
         data = load_data(options.data)
         parts = draw_subset(data, options.images, options.validation_fraction, options.seed)
         write_text(options.out, render_split(parts))
-    except HubModelsError as error:
-        print(f"subset: {error}", file=sys.stderr)
-        return 1
-    print(", ".join(f"{name} {len(part.indices()):,}" for name, part in parts.items()))
-    return 0
+        print(", ".join(f"{name} {len(part.indices()):,}" for name, part in parts.items()))
+
+    return run_script("subset", work)
 
 
 if __name__ == "__main__":
