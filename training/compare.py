@@ -205,7 +205,8 @@ def _command(contenders: Sequence[_Contender], options: argparse.Namespace) -> s
 
 def _agreement(reports: Sequence[Report]) -> tuple[tuple[float, ...], ...]:
     """Give the share of images that two models say the same of, whatever their order of labels."""
-    said = [np.array(report_.label_names)[report_.said] for report_ in reports]
+    places = {label: i for i, label in enumerate({n: 0 for r in reports for n in r.label_names})}
+    said = [np.array([places[n] for n in r.label_names])[r.said] for r in reports]
     return tuple(tuple(float((one == other).mean()) for other in said) for one in said)
 
 
