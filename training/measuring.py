@@ -255,7 +255,8 @@ def _own_parts(
 
 def _run_split(source: str) -> Path:
     """Say where a run leaves its split, if the source is its checkpoint."""
-    return Path(os.path.abspath(source)).parent / SPLIT_FILE
+    typed, real = (Path(f(source)).parent / SPLIT_FILE for f in (os.path.abspath, os.path.realpath))
+    return typed if typed.is_file() else real
 
 
 def _check_rows(source: str, tables: Tables, part: Part, name: str) -> None:

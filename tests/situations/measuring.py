@@ -173,6 +173,27 @@ def _split_file(root: Path) -> str:
     return _measured(_moved(checkpoint), root / "data", *VALIDATION, "--split-file", split)
 
 
+def _other_split_file(root: Path) -> str:
+    checkpoint = train(root, seed=1)
+    split = train(root, out=root / "other", seed=2).parent / "split.json"
+    return outcome(evaluate, *_words(checkpoint, root / "data", *VALIDATION, "--split_file", split))
+
+
+def _two_runs(*, seeds: tuple[int, int]) -> Happens:
+    def happens(root: Path) -> str:
+        runs = [train(root, out=root / f"run-{i}", seed=s) for i, s in enumerate(seeds)]
+        words = ("--model", runs[1], *VALIDATION, "--no-profile", "--out", root / "c.json")
+        return outcome(compare, *_words(runs[0], root / "data", *words))
+
+    return happens
+
+
+def _through_a_link(root: Path) -> str:
+    checkpoint = train(root, seed=1, split_file=train(root, out=root / "a").parent / "split.json")
+    (root / "latest").symlink_to(checkpoint)
+    return outcome(robustness, *_words(root / "latest", root / "data", *VALIDATION))
+
+
 def _columns(root: Path) -> str:
     checkpoint = _moved(train(root, seed=1))
     names = ["blue", "green", "red"]
@@ -313,6 +334,17 @@ SITUATIONS = (
         )
     ),
     Situation("--split-file of the run", "no such option", _split_file, ("rc 0", "on the card: 6")),
+    Situation("--split_file of another run", "no such option", _other_split_file, _REFUSED),
+    Situation(
+        "a link to the checkpoint of a run with a split file", _CUT, _through_a_link, ("rc 0",)
+    ),
+    Situation("compare two runs of one cut", _CUT, _two_runs(seeds=(1, 1)), ("rc 0",)),
+    Situation(
+        "compare two runs of two cuts",
+        _CUT,
+        _two_runs(seeds=(1, 2)),
+        ("rc 1", "run-1/checkpoint was trained on", "of 'validation'"),
+    ),
     Situation("--image_column, --label-column", "no such options", _columns, ("rc 0",)),
     Situation(
         "data with a class more",
