@@ -25,6 +25,7 @@ from hub_models.prediction import Prediction, rank
 from hub_models.preprocess import preprocess
 from hub_models.publish import Pushed, push
 from hub_models.tensor_file import read_tensors
+from hub_models.unchanged import Watch, take_stamp
 from hub_models.weights import LoadReport, disk_names, fit, summed_over_colours, torchvision_names
 
 ImageSource = str | Path | bytes | Image.Image
@@ -55,6 +56,7 @@ class ImageClassifier(nn.Module):
         self.dropout = nn.Dropout(config.drop_rate)
         self.head = nn.Linear(config.num_features, len(config.label_names))
         self._frozen: tuple[nn.Module, ...] = ()
+        self._watch = Watch(None)
         expect_torch_in_children()
         if not self.head.weight.is_meta:
             _initialise_head(self.head)
@@ -121,6 +123,7 @@ class ImageClassifier(nn.Module):
         device: str | torch.device | None = None,
         label_names: Sequence[str] | None = None,
         ignore_mismatched_head: bool = False,
+        mmap: bool = False,
     ) -> Self:
         """Load a published classifier.
 
@@ -136,6 +139,11 @@ class ImageClassifier(nn.Module):
             label_names: Other names for the classes, in the order of the logits.
             ignore_mismatched_head: Where `label_names` are other classes than the checkpoint's,
                 put a fresh head for them in the place of its own.
+            mmap: Map the weights' file instead of copying it, so that processes share its memory;
+                only where they stay float32 and on the CPU. Danger: whoever writes into the file
+                changes this model, and whoever shortens it kills this process. What was written
+                before a pass is refused by it, what is written during one is not seen. Replace
+                such a file by a rename, as `save_pretrained` does.
 
         Returns:
             The classifier in evaluation mode; `report` names every weight.
@@ -169,7 +177,8 @@ class ImageClassifier(nn.Module):
         if new_head:
             model.head = nn.Linear(config.num_features, len(config.label_names))
             _initialise_head(model.head)
-        model._load(found.folder, new_head=new_head)
+        stays = dtype in (None, torch.float32) and str(device or "cpu") == "cpu"
+        model._load(found.folder, new_head=new_head, mmap=mmap and stays)
         model.revision = found.revision
         _place(model, dtype, device)
         return model.eval()
@@ -183,6 +192,7 @@ class ImageClassifier(nn.Module):
         Raises:
             CheckpointError: If it cannot be written.
         """
+        self._watch()
         state = self.state_dict()
         names = disk_names(self.config.architecture, list(state))
         tensors = {  # float32, whatever they are here: readers differ on half precision
@@ -360,6 +370,7 @@ class ImageClassifier(nn.Module):
         return copied
 
     def _state(self) -> dict[str, Any]:
+        self._watch()
         return vars(self) | {"_compiled_call_impl": None}  # made of this very object
 
     @torch.inference_mode()
@@ -423,14 +434,20 @@ class ImageClassifier(nn.Module):
         model._load(folder, new_head=True, sums_colours=is_less)
         return model
 
-    def _load(self, folder: Path, *, new_head: bool = False, sums_colours: bool = False) -> None:
+    def _load(
+        self, folder: Path, *, new_head: bool, sums_colours: bool = False, mmap: bool = False
+    ) -> None:
         path = hub.weights_path(folder)
+        stamp = take_stamp(path)
         names = disk_names(self.config.architecture, list(self.state_dict()))
-        tensors = read_tensors(path)
+        tensors = read_tensors(path, mmap=mmap)
         if sums_colours:
             tensors = summed_over_colours(tensors, names)
         with named(path):
             self.report = fit(self, tensors, names, new_head=new_head)
+        if mmap:
+            self._watch = Watch(stamp)
+            self.backbone.register_forward_pre_hook(self._watch)
 
 
 def _unpickled(kind: type[Model], state: bytes) -> Model:

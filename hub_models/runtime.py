@@ -190,6 +190,7 @@ def load_runtime(
     revision: str | None = None,
     threads: int | None = None,
     local_files_only: bool = False,
+    mmap: bool = False,
 ) -> Runtime:
     """Load a published classifier for speed.
 
@@ -204,6 +205,8 @@ def load_runtime(
         threads: Cores one pass uses; all that this process may use if None. With PyTorch this
             holds for the whole process.
         local_files_only: Use the hub's cache alone.
+        mmap: Map the weights' file while PyTorch's faster copy is made of it. Danger: if the file
+            is shortened in these moments, the process is killed. ONNX Runtime never maps it.
 
     Returns:
         The runtime, ready for any number of threads.
@@ -216,7 +219,7 @@ def load_runtime(
         raise ConfigError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
     path = Path(source)
     options: dict[str, Any] = {"engine": engine, "threads": threads}
-    options |= {"revision": None, "local_files_only": local_files_only}
+    options |= {"revision": None, "local_files_only": local_files_only, "mmap": mmap}
     if path.suffix == ".onnx" and path.is_file():
         if engine == "torch" or revision is not None:
             raise ConfigError(f"{source}: an exported file has no other engine and no revision")
@@ -235,8 +238,7 @@ def load_runtime(
         origin = Origin(os.path.abspath(found.folder), options, stamps)
     if engine == "auto":
         engine = "onnx" if is_onnx_installed() else "torch"
-    load = _load_onnx if engine == "onnx" else _load_torch
-    return load(found.folder, threads, origin)
+    return (_load_onnx if engine == "onnx" else _load_torch)(found.folder, origin)
 
 
 def _load_again(source: str, options: dict[str, Any], digests: dict[str, str]) -> Runtime:
@@ -253,10 +255,10 @@ def is_onnx_installed() -> bool:
     return all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime"))
 
 
-def _load_onnx(folder: Path, threads: int | None, origin: Origin) -> Runtime:
+def _load_onnx(folder: Path, origin: Origin) -> Runtime:
     from hub_models.export_cache import cached_export
 
-    session = Session(cached_export(folder), threads=threads)
+    session = Session(cached_export(folder), threads=origin.options["threads"])
     return Runtime(session.run, session.config, "onnx", origin)
 
 
@@ -284,12 +286,15 @@ def torch_network(model: "ImageClassifier") -> Network:
     return network
 
 
-def _load_torch(folder: Path, threads: int | None, origin: Origin) -> Runtime:
+def _load_torch(folder: Path, origin: Origin) -> Runtime:
     import torch
 
     from hub_models.model import ImageClassifier
 
-    model = ImageClassifier.from_pretrained(folder)
+    model = ImageClassifier.from_pretrained(folder, mmap=origin.options["mmap"])
     # PyTorch counts cores by itself, but knows no quota of a container.
-    torch.set_num_threads(threads or min(torch.get_num_threads(), usable_cores()))
-    return Runtime(torch_network(model), model.config, "torch", origin)
+    torch.set_num_threads(origin.options["threads"] or min(torch.get_num_threads(), usable_cores()))
+    network = torch_network(model)
+    for stamp in origin.stamps:
+        stamp.check()
+    return Runtime(network, model.config, "torch", origin)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,38 @@ class Stamp:
             raise CheckpointError(f"{self.path}: gone since it was loaded ({error})") from error
         if not is_same:
             raise CheckpointError(f"{self.path}: changed since it was loaded; load it again")
+
+
+class Watch:
+    """A hook of a module that refuses to go on once its mapped file was written over.
+
+    A file renamed into its place does no harm: the map is of the old one. Nor does anything to a
+    copy or a pickle, which has memory of its own.
+
+    Args:
+        stamp: Of the file when it was mapped; None in a copy.
+    """
+
+    def __init__(self, stamp: Stamp | None) -> None:
+        self._stamp = stamp
+
+    def __call__(self, *_: object) -> None:
+        """Look at the file.
+
+        Raises:
+            CheckpointError: If it was written over.
+        """
+        with suppress(OSError):
+            now = take_stamp(self._stamp.path) if self._stamp else None
+            if now and self._stamp and now.inode == self._stamp.inode and now != self._stamp:
+                raise CheckpointError(
+                    f"{now.path}: written over while its weights were mapped; load it again, and "
+                    "replace such a file by a rename"
+                )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Watch nothing in copies."""
+        return Watch, (None,)
 
 
 def take_stamp(path: Path) -> Stamp:

@@ -1,12 +1,14 @@
 """The options of from_pretrained: labels, precision, device."""
 
+import os
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from hub_models import ConfigError, ImageClassifier
+from hub_models import CheckpointError, ConfigError, ImageClassifier, load_runtime
 from hub_models.hub import read_config, write_config
 
 
@@ -99,3 +101,74 @@ def test_another_precision_classifies_and_is_saved_as_float32(
 def test_the_device_is_where_the_weights_go(tiny_folder: Path) -> None:
     model = ImageClassifier.from_pretrained(tiny_folder, device="meta")
     assert {tensor.device.type for tensor in model.state_dict().values()} == {"meta"}
+
+
+def written_over(folder: Path, how: str) -> None:
+    """Change a folder's weights as people do by mistake, and as `save_pretrained` does."""
+    path = folder / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-(len(content) // 2) :] = bytes(len(content) // 2)
+    match how:
+        case "copied over":
+            path.write_bytes(content)
+        case "cut short":
+            os.truncate(path, len(content) // 2)
+        case "written into":
+            with open(path, "r+b") as file:
+                file.seek(len(content) // 2)
+                file.write(content[len(content) // 2 :])
+        case "renamed":
+            (folder / "new").write_bytes(content)
+            (folder / "new").rename(path)
+        case "gone":
+            path.unlink()
+
+
+HARM = ("copied over", "cut short", "written into", "renamed", "gone")
+
+
+@pytest.mark.parametrize("how", HARM)
+def test_a_loaded_classifier_does_not_change_with_its_file(
+    how: str, folder: Path, photo: Path
+) -> None:
+    model = ImageClassifier.from_pretrained(folder)
+    runtime = load_runtime(folder, engine="torch", mmap=True)  # its folded copy is its own
+    expected = model.classify(photo), runtime.classify(photo)
+    written_over(folder, how)
+    assert (model.classify(photo), runtime.classify(photo)) == expected
+
+
+@pytest.mark.parametrize("how", HARM)
+def test_a_mapped_classifier_refuses_to_answer_once_its_file_was_written_over(
+    how: str, folder: Path, photo: Path
+) -> None:
+    plain = ImageClassifier.from_pretrained(folder).classify(photo)
+    model = ImageClassifier.from_pretrained(folder, mmap=True)
+    copies = model.__deepcopy__({}), pickle.loads(pickle.dumps(model))
+    assert model.classify(photo) == plain
+    written_over(folder, how)
+    if how in ("renamed", "gone"):  # the map is of the file that was
+        assert model.classify(photo) == plain
+    else:
+        said = r"model\.safetensors: written over while its weights were mapped; load it again"
+        asks = [lambda: model.classify(photo), lambda: model(torch.zeros(1, 3, 32, 32))]
+        asks += [lambda: model.save_pretrained(folder / "x"), lambda: pickle.dumps(model)]
+        for ask in asks:
+            with pytest.raises(CheckpointError, match=said):
+                ask()
+    assert [copied.classify(photo) for copied in copies] == [plain, plain]
+
+
+@pytest.mark.parametrize("options", [{"dtype": torch.bfloat16}, {"device": "meta"}])
+def test_a_map_that_does_not_stay_is_not_watched(options: dict[str, object], folder: Path) -> None:
+    model = ImageClassifier.from_pretrained(folder, mmap=True, **options)
+    written_over(folder, "copied over")
+    model(torch.zeros(1, 3, 32, 32).to(model.head.weight))
+
+
+@pytest.mark.parametrize("mmap", [False, True])
+def test_a_pickle_holds_the_weights_once(mmap: bool, folder: Path) -> None:
+    """Tensors that share the storage of a whole file would each take it along."""
+    model = ImageClassifier.from_pretrained(folder, mmap=mmap)
+    size = (folder / "model.safetensors").stat().st_size
+    assert len(pickle.dumps(model)) < size + 2000 * len(model.state_dict())

@@ -49,10 +49,14 @@ def _on_disk(model: ImageClassifier) -> dict[str, Tensor]:
     return {names[name]: tensor for name, tensor in state.items()}
 
 
-def _loaded(model: ImageClassifier, path: Path) -> ImageClassifier:
+def _loaded(model: ImageClassifier, path: Path, *, mmap: bool) -> ImageClassifier:
     with torch.device("meta"):
         loaded = ImageClassifier(model.config)
-    fit(loaded, read_tensors(path), disk_names(model.config.architecture, list(model.state_dict())))
+    fit(
+        loaded,
+        read_tensors(path, mmap=mmap),
+        disk_names(model.config.architecture, list(model.state_dict())),
+    )
     return loaded.eval()
 
 
@@ -64,14 +68,15 @@ def test_the_safetensors_library_reads_what_is_written(tmp_path: Path) -> None:
         assert torch.equal(theirs[name], tensor)
 
 
-def test_what_is_written_is_read_back_and_written_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mmap", [False, True])
+def test_what_is_written_is_read_back_and_written_the_same(mmap: bool, tmp_path: Path) -> None:
     path = _write(tmp_path / "w", ODD)
-    assert pack_tensors(read_tensors(path)) == path.read_bytes()
+    assert pack_tensors(read_tensors(path, mmap=mmap)) == path.read_bytes()
     assert pack_tensors(dict(reversed(ODD.items()))) == path.read_bytes()
 
 
 def test_every_tensor_of_a_multiple_of_64_bytes_begins_at_one(tmp_path: Path) -> None:
-    tensors = read_tensors(_write(tmp_path / "w", ODD))
+    tensors = read_tensors(_write(tmp_path / "w", ODD), mmap=True)
     assert {n for n, t in tensors.items() if t.nbytes and is_aligned(t)} >= {"b", "d", "g"}
     assert all(t.data_ptr() % t.element_size() == 0 for t in tensors.values())
 
@@ -79,7 +84,7 @@ def test_every_tensor_of_a_multiple_of_64_bytes_begins_at_one(tmp_path: Path) ->
 @pytest.mark.parametrize("name", ["resnet18", "mobilenetv2_025", "mobilenetv2_100"])
 def test_hardly_anything_of_a_classifier_has_to_be_copied(name: str, tmp_path: Path) -> None:
     model = ImageClassifier.create(name, LABELS)
-    tensors = read_tensors(_write(tmp_path / "w", _on_disk(model)))
+    tensors = read_tensors(_write(tmp_path / "w", _on_disk(model)), mmap=True)
     copied = sum(t.nbytes for t in tensors.values() if not is_aligned(t))
     assert copied < 0.005 * sum(t.nbytes for t in tensors.values())
 
@@ -87,7 +92,7 @@ def test_hardly_anything_of_a_classifier_has_to_be_copied(name: str, tmp_path: P
 def test_a_loaded_classifier_uses_the_files_memory(tmp_path: Path) -> None:
     model = _classifier(3)
     path = _write(tmp_path / "w", _on_disk(model))
-    tensors = read_tensors(path)
+    tensors = read_tensors(path, mmap=True)
     with torch.device("meta"):
         loaded = ImageClassifier(model.config)
     fit(loaded, tensors, disk_names("resnet18", list(model.state_dict())))
@@ -95,10 +100,11 @@ def test_a_loaded_classifier_uses_the_files_memory(tmp_path: Path) -> None:
     assert weight.data_ptr() == tensors["layer4.0.conv1.weight"].data_ptr()
 
 
+@pytest.mark.parametrize("mmap", [False, True])
 @pytest.mark.parametrize("labels", [1, 3, 37, 100])
-def test_a_mapped_classifier_gives_the_same_bits(labels: int, tmp_path: Path) -> None:
+def test_a_loaded_classifier_gives_the_same_bits(labels: int, mmap: bool, tmp_path: Path) -> None:
     model = _classifier(labels)
-    loaded = _loaded(model, _write(tmp_path / "w", _on_disk(model)))
+    loaded = _loaded(model, _write(tmp_path / "w", _on_disk(model)), mmap=mmap)
     for count, side in ((1, 64), (2, 64), (3, 75)):
         batch = torch.randn(count, 3, side, side)
         with torch.inference_mode():
@@ -111,8 +117,9 @@ def test_a_file_of_the_safetensors_library_gives_the_same_bits_too(
 ) -> None:
     model = _classifier(labels)
     save_file(_on_disk(model), tmp_path / "w")
-    assert not any(is_aligned(t) for t in read_tensors(tmp_path / "w").values() if t.ndim == 2)
-    loaded = _loaded(model, tmp_path / "w")
+    mapped = read_tensors(tmp_path / "w", mmap=True)
+    assert not any(is_aligned(t) for t in mapped.values() if t.ndim == 2)
+    loaded = _loaded(model, tmp_path / "w", mmap=True)
     assert all(is_aligned(t) for t in loaded.state_dict().values())
     for count, side in ((1, 64), (2, 64)):
         batch = torch.randn(count, 3, side, side)
@@ -124,11 +131,26 @@ def test_training_on_the_map_leaves_the_file_alone(tmp_path: Path) -> None:
     model = _classifier(3)
     path = _write(tmp_path / "w", _on_disk(model))
     before = path.read_bytes()
-    loaded = _loaded(model, path)
+    loaded = _loaded(model, path, mmap=True)
     loaded(torch.randn(2, 3, 32, 32)).sum().backward()
     torch.optim.SGD(loaded.parameters(), lr=1.0).step()
     assert not torch.equal(loaded.head.weight, model.head.weight)
     assert path.read_bytes() == before
+
+
+def test_what_was_read_keeps_its_values_when_the_file_is_written_over(tmp_path: Path) -> None:
+    path = _write(tmp_path / "w", ODD)
+    tensors = read_tensors(path)
+    path.write_bytes(b"")
+    assert all(torch.equal(tensors[name], tensor) for name, tensor in ODD.items())
+
+
+@pytest.mark.parametrize("mmap", [False, True])
+def test_each_tensor_has_a_storage_of_its_own(mmap: bool, tmp_path: Path) -> None:
+    tensors = read_tensors(_write(tmp_path / "w", ODD), mmap=mmap)
+    assert {n: t.untyped_storage().nbytes() for n, t in tensors.items()} == {
+        name: tensor.nbytes for name, tensor in ODD.items()
+    }
 
 
 # --- damaged and hostile files
@@ -182,12 +204,15 @@ DAMAGED = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("mmap", [False, True])
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
-def test_a_damaged_file_is_one_sentence_that_names_its_path(content: bytes, tmp_path: Path) -> None:
+def test_a_damaged_file_is_one_sentence_that_names_its_path(
+    content: bytes, mmap: bool, tmp_path: Path
+) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match="damaged or no safetensors file") as raised:
-        read_tensors(path)
+        read_tensors(path, mmap=mmap)
     message = str(raised.value)
     assert message.startswith(f"{path}: ")
     assert "\n" not in message
