@@ -69,13 +69,18 @@ def find_columns(
     if label == image:
         raise ConfigError(f"label_column: {label!r} is the column of the pictures")
     others = [name for name in features if name != image]
-    known = [n for n in others if kinds[n] or _is_no_class(n, (values or {}).get(n))]
+    known = [n for n in others if _is_no_class(n, kinds[n], (values or {}).get(n))]
     return image, _find_label(features, label, others, known)
 
 
 def is_label_name(name: str) -> bool:
     """Tell whether a column's name says that it holds the classes."""
     return _plain(name) in _LABEL_NAMES
+
+
+def is_text_type(feature: Any) -> bool:
+    """Tell whether a column holds text, in any of the types for it."""
+    return getattr(feature, "dtype", "") in _TEXT
 
 
 def names_pictures(row: Mapping[str, Any], folder: Path) -> bool:
@@ -220,7 +225,7 @@ def _find_label(
     if len(found) != 1:
         found = list(dict.fromkeys(certain + named))
     if not found:
-        texts = [name for name in others if getattr(features[name], "dtype", "") in _TEXT]
+        texts = [name for name in others if is_text_type(features[name])]
         found = [name for name in texts if name not in no_classes]
     if len(found) == 1:
         return found[0]
@@ -236,10 +241,10 @@ def _find_label(
     )
 
 
-def _is_no_class(name: str, value: Any) -> bool:
-    """Tell whether text is of another kind than names: numbers of a CSV file, addresses, splits."""
-    if is_label_name(name):
-        return False
+def _is_no_class(name: str, kind: str | None, value: Any) -> bool:
+    """Tell whether a column is no candidate: pictures, numbers of a CSV file, addresses, splits."""
+    if kind or is_label_name(name):
+        return kind is not None and kind != "bytes"
     is_other = isinstance(value, str) and (_NUMBER.fullmatch(value) or "://" in value)
     return bool(is_other) or _plain(name) in ("split", "subset", "partition")
 

@@ -57,6 +57,8 @@ def read_labelled(source: str, image_column: str, label_column: str) -> Labelled
     left_out = list(place.tables.left_out) if place.tables else []
     first = next(iter(pieces))
     one = pieces[first][0]
+    if not any(len(piece.rows) for piece in pieces[first]):
+        raise ConfigError(f"data: {first!r} has no rows")
     image, label = find_columns(one.features, image_column, label_column, first_values(one.rows))
     pieces, more = _labelled_only(pieces, image, label)
     classes = {

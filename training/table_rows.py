@@ -3,20 +3,23 @@
 import glob
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hub_models.errors import ConfigError
+from training.columns import is_text_type
 from training.data_source import Source, root_cause
 from training.listing import counted, few
+from training.split import SPLITS
 from training.table_files import TableFiles, is_picture, is_text
-from training.text_tables import divide, read_text_table
+from training.text_tables import divide, is_split_column, known_splits, read_text_table
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,10 @@ def read_pieces(source: Source) -> dict[str, list[Piece]]:
     assert tables is not None
     if is_text(tables.kind):
         return _read_text(source, tables)
-    return {
+    pieces = {
         split: list(_read_pieces(source, tables, names)) for split, names in tables.splits.items()
     }
+    return _divided(pieces["train"]) if list(pieces) == ["train"] else pieces
 
 
 def stream_pieces(source: Source) -> dict[str, list[Piece]]:
@@ -97,6 +101,22 @@ def unlisted(source: Source, listed: set[str]) -> str:
     return f"left out {counted(len(beside), 'picture')} that no table lists: {few(beside)}"
 
 
+def _divided(pieces: Sequence[Piece]) -> dict[str, list[Piece]]:
+    """Divide rows by a column of splits; `datasets` copies them into its cache for that."""
+    found: dict[str, list[Piece]] = {}
+    for piece in pieces:
+        columns = [n for n, f in piece.features.items() if is_split_column(n) and is_text_type(f)]
+        words = piece.rows[columns[0]][:] if columns else []
+        splits = np.array(known_splits(words, columns[0], piece.name) if columns else [])
+        if len(set(splits)) < 2:
+            found.setdefault(splits[0] if len(splits) else "train", []).append(piece)
+            continue
+        for split in sorted(set(splits)):
+            rows = piece.rows.select(np.flatnonzero(splits == split)).flatten_indices()
+            found.setdefault(split, []).append(replace(piece, rows=rows))
+    return {split: found[split] for split in SPLITS if split in found}
+
+
 def _read_text(source: Source, tables: TableFiles) -> dict[str, list[Piece]]:
     pieces: dict[str, list[Piece]] = {}
     for split, names in tables.splits.items():
@@ -109,7 +129,7 @@ def _read_text(source: Source, tables: TableFiles) -> dict[str, list[Piece]]:
                 folder = (source.folder / name).parent
                 piece = Piece(rows, features, folder, name, not source.address)
                 pieces.setdefault(own, []).append(piece)
-    return pieces
+    return {split: pieces[split] for split in SPLITS if split in pieces}
 
 
 def _read_pieces(

@@ -62,6 +62,8 @@ def read_classes(column: pa.ChunkedArray, feature: Any, label: str, split: str) 
     if isinstance(feature, datasets.ClassLabel) and pa.types.is_integer(column.type):
         return _declared(column, feature, where)
     values, rows = _encoded(column, where)
+    if values and all(isinstance(v, str) and v[:1] + v[-1:] == "[]" for v in values):
+        raise _several(values[0], where)
     names = [_name(value, where) for value in values]
     if isinstance(feature, datasets.ClassLabel):
         _check_known(names, feature.names, where)
@@ -170,11 +172,7 @@ def _encoded(column: pa.ChunkedArray, where: str) -> tuple[list[Any], NDArray[np
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if pa.types.is_nested(kind):
         example = next((value.as_py() for value in column if value.is_valid), None)
-        what = "several labels for a picture" if pa.types.is_list(kind) else "records"
-        raise ConfigError(
-            f"{where} holds {what}, such as {str(example)[:60]}: one class for each is needed; "
-            "--label_column NAME takes another column"
-        )
+        raise _several(example, where)
     plain = {pa.string_view(): pa.string(), pa.float16(): pa.float32()}.get(kind, kind)
     if plain != column.type:
         column = column.cast(plain)
@@ -202,6 +200,14 @@ def _name(value: Any, where: str) -> str | None:
             raise _not_whole(value, where)
     raise ConfigError(
         f"{where} holds {type(value).__name__} values such as {str(value)[:40]}: no classes; "
+        "--label_column NAME takes another column"
+    )
+
+
+def _several(example: object, where: str) -> ConfigError:
+    what = "records" if isinstance(example, dict) else "several labels for a picture"
+    return ConfigError(
+        f"{where} holds {what}, such as {str(example)[:60]}: one class for each is needed; "
         "--label_column NAME takes another column"
     )
 

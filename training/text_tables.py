@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,7 +40,8 @@ def read_text_table(path: Path) -> pa.Table:
     # Three readers, each with errors of its own
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = str(error).strip().split("\n", 1)[0]
-        raise ConfigError(f"{path.name}: cannot be read ({reason})") from error
+        remedy = "; save it as UTF-8" if isinstance(error, UnicodeError) else ""
+        raise ConfigError(f"{path.name}: cannot be read ({reason}{remedy})") from error
     if path.stem == "metadata" and "image" not in table.column_names:
         names = ["image" if name == "file_name" else name for name in table.column_names]
         table = table.rename_columns(names)
@@ -63,18 +65,36 @@ def divide(table: pa.Table, name: str) -> dict[str, pa.Table]:
         if not pa.types.is_string(table[column].type):
             continue
         words = table[column].to_pylist()
-        if column.lower() not in _SPLIT_COLUMNS:
-            paths = [word or "" for word in words]
+        if not is_split_column(column):
+            paths = [(word or "").replace("\\", "/") for word in words]
             if not paths or not all(map(is_picture, paths)):
                 continue
-            words = [os.path.normpath(path).replace(os.sep, "/").split("/")[0] for path in paths]
-        if splits := _known_splits(words, column, name):
+            words = [os.path.normpath(path).split(os.sep)[0] for path in paths]
+        if splits := known_splits(words, column, name):
             mask = {split: [each == split for each in splits] for split in set(splits)}
             return {s: table.filter(pa.array(mask[s])) for s in sorted(mask)}
     return {"train": table}
 
 
-def _known_splits(words: list[str | None], column: str, name: str) -> list[str]:
+def is_split_column(name: str) -> bool:
+    """Tell whether a column's name says that it holds names of splits."""
+    return name.lower() in _SPLIT_COLUMNS
+
+
+def known_splits(words: Sequence[str | None], column: str, name: str) -> list[str]:
+    """Read names of splits.
+
+    Args:
+        words: One for each row.
+        column: Where they stand, for sentences.
+        name: The file, for sentences.
+
+    Returns:
+        The split of each row; empty if no word is a known name.
+
+    Raises:
+        ConfigError: If only some are.
+    """
     meant = {word: split_of(word or "") for word in dict.fromkeys(words)}
     known = [word for word, split in meant.items() if split]
     unknown = [word for word, split in meant.items() if not split]

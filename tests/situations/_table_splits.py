@@ -242,4 +242,24 @@ ROWS = (
         loads(both(split("train", CATS_DOGS), split("test", pa.array([], pa.string())))),
         (CAT_DOG, "left out the split test: test has no rows"),
     ),
+    Situation(
+        "one parquet file with a column split",
+        "test trains",
+        loads(labels_of(CATS_DOGS, split=["train"] * 4 + ["val"] * 2 + ["test"] * 2)),
+        ("train: {cat: 2, dog: 2}, validation: {cat: 1, dog: 1}, test: {cat: 1, dog: 1}",),
+    ),
+    Situation(
+        "a column split that says train and holdout",
+        "holdout trains",
+        loads(labels_of(CATS_DOGS, split=["train", "holdout"] * 4)),
+        ("refused: train.parquet: the column 'split' says 'train', a split, and 'holdout', which",),
+    ),
+    Situation(
+        "lists of labels as text in a csv",
+        "each list a class",
+        loads(listed("labels.csv", "path,labels\n" + "".join(
+            f"{path},\"['{label}', 'pet']\"\n" for path, label in zip(PATHS, CATS_DOGS, strict=True)
+        ), PATHS)),
+        ("holds several labels for a picture, such as ['cat', 'pet']",),
+    ),
 )  # fmt: skip
