@@ -200,7 +200,8 @@ def start(
     with accelerator.main_process_first():  # the others then find it remembered
         found = audit(data, quiet=not accelerator.is_main_process)
     data = data.without(found.unreadable)
-    for sentence in (*data.left_out, *(f"left out {bad.reason}" for bad in data.unreadable)):
+    bad = (f"left out {each.reason}" for each in data.unreadable)
+    for sentence in (*data.left_out, *found.warnings(), *bad):
         say(sentence)
     for source, model in models.items():
         for name in (name for name in splits if name != "train"):
