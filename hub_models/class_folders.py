@@ -64,6 +64,25 @@ def read_class_folders(
     return sorted(pictures, key=lambda picture: picture.target)
 
 
+def check_outside(place: str | Path, data: str | Path, option: str) -> None:
+    """Refuse to write into the data: the next run would read it as a class.
+
+    Args:
+        place: What is to be written.
+        data: Folder of pictures; anything else passes.
+        option: How the place was named, for the sentence.
+
+    Raises:
+        ConfigError: If the place is the folder or lies in it, by whatever link.
+    """
+    folder = data if os.path.exists(data) else os.path.expanduser(data)
+    if os.path.isdir(folder) and Path(place).resolve().is_relative_to(Path(folder).resolve()):
+        raise ConfigError(
+            f"{option} {place}: lies inside the data ({data}), which would then hold other things "
+            "than its pictures; name a place outside"
+        )
+
+
 def cut(
     pictures: Sequence[LabelledPicture],
 ) -> tuple[list[LabelledPicture], list[LabelledPicture]]:

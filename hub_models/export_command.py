@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hub_models.class_folders import LabelledPicture, read_class_folders, thin
+from hub_models.class_folders import LabelledPicture, check_outside, read_class_folders, thin
 from hub_models.errors import CheckpointError
 from hub_models.picture_walk import LeftOut
 
@@ -57,6 +57,7 @@ def _export(options: argparse.Namespace) -> int:
     pictures = []
     if options.calibrate is not None:
         labels = hub.read_config(folder).label_names
+        check_outside(options.to, options.calibrate, "--to")
         left_out = LeftOut()
         pictures = read_class_folders(options.calibrate, labels, left_out)
         if left_out.counts:

@@ -78,6 +78,11 @@ class PictureTree:
         entries = list_folder(os.path.join(self.root, above))
         return [n for n, is_folder in entries if is_folder and f"{above}{n}/" not in self._passed]
 
+    def files(self) -> list[str]:
+        """List the names of all files, pictures or not, in their order."""
+        names = [found.name for found in self.left_out if not found.name.endswith("/")]
+        return sorted(names + [name for group in self.pictures.values() for name in group])
+
     def has_pictures(self, top: str) -> bool:
         """Tell whether pictures lie below a folder of the root."""
         return top in self._full
@@ -240,7 +245,8 @@ def _check_classes(found: ClassFolders) -> None:
         total = LeftOut()
         for each in found.left_out.values():
             total.add(each)
-        _refuse(found.root, f"no pictures in class folders{f'; {total}' if total.counts else ''}")
+        said = f"; {total}" if total.counts else ""
+        _refuse(found.root, f"no pictures in class folders: a sub-folder per class is needed{said}")
     label, names = full[0]
     if len(full) == 1 and found.deeper and all(name.count("/") > 1 for name in names):
         _refuse(

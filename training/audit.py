@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub_models.image_kinds import FORMATS
+from training.class_table import ClassRow, class_rows
 from training.data import Data, Unreadable
 from training.duplicates import find_pairs
 from training.listing import counted
@@ -88,6 +89,8 @@ class Audit:
         pairs: Near-duplicates across splits, the closest first.
         pairs_found: Their number; `pairs` lists at most 10,000.
         digests: Of the file of every readable picture, by split, in its order.
+        classes: What of every class of every split is used and left out.
+        left_out: Sentences about files, rows and splits that are not used.
     """
 
     unreadable: tuple[Unreadable, ...]
@@ -95,6 +98,8 @@ class Audit:
     pairs: tuple[Pair, ...]
     pairs_found: int
     digests: dict[str, NDArray[np.uint64]] = field(default_factory=dict, compare=False, repr=False)
+    classes: tuple[ClassRow, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def warnings(self) -> list[str]:
         """Say what is probably not as its owner means it."""
@@ -132,7 +137,8 @@ def audit(data: Data, *, quiet: bool = False) -> Audit:
     }
     pairs, pairs_found = _find_pairs(data, columns)
     digests = {name: each.facts["digest"][each.readable] for name, each in columns.items()}
-    return Audit(tuple(unreadable), facts, pairs, pairs_found, digests)
+    rows = class_rows(data, unreadable)
+    return Audit(tuple(unreadable), facts, pairs, pairs_found, digests, rows, data.left_out)
 
 
 @dataclass(frozen=True)

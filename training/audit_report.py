@@ -1,11 +1,12 @@
 """An audit to audit.json, audit.md and the lines of a model card."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from training.audit import Audit, Pair, SplitFacts
+from training.class_table import ClassRow
 from training.data import Data
 from training.duplicates import MAX_DISTANCE
 from training.run_folder import SPLIT_FILE, write_text
@@ -53,6 +54,9 @@ def render_markdown(audit: Audit) -> str:
         "# Audit of the data",
         _table(audit.splits),
         _listed(audit.warnings()),
+        "## What is used of each class",
+        _classes(audit.classes),
+        _listed(audit.left_out),
         f"## Unreadable pictures: {len(audit.unreadable):,}",
         _listed(bad.reason for bad in audit.unreadable),
         f"## The same in two splits: {_count(audit.pairs_found, 'pair')}",
@@ -105,6 +109,12 @@ def _table(splits: Mapping[str, SplitFacts]) -> str:
     return "\n".join(
         _row(cells) for cells in [["", *splits], ["---"] * (1 + len(splits))]
     ) + "".join("\n" + _row([title, *cells]) for title, cells in rows.items())
+
+
+def _classes(rows: Sequence[ClassRow]) -> str:
+    head = [["split", "class", "pictures", "left out"], ["---"] * 4]
+    body = [[row.split, row.label, f"{row.pictures:,}", row.reasons()] for row in rows]
+    return "\n".join(map(_row, head + body))
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -24,6 +24,7 @@ import numpy as np
 
 from hub_models import ImageClassifier, hub
 from hub_models.atomic import hash_file
+from hub_models.class_folders import check_outside
 from hub_models.comparison import (
     FORMAT_VERSION,
     Comparison,
@@ -132,6 +133,7 @@ def compare(options: argparse.Namespace) -> Comparison | None:
     Raises:
         HubModelsError: If a source, the data or FILE cannot be used.
     """
+    check_outside(options.out, options.data, "--out")
     _check_out(options.out)
     for source in options.model:
         if options.model.count(source) > 1:

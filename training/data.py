@@ -20,6 +20,7 @@ from torch.utils.data import Dataset
 from hub_models.errors import ConfigError, ImageError
 from hub_models.image import load_image
 from training.augment import View
+from training.class_folder_data import Layout
 from training.labelled import Labelled, read_labelled
 from training.listing import few
 from training.sampler import Key
@@ -52,6 +53,7 @@ class Data:
         unreadable: Pictures dropped by `without`, over all splits.
         stream: The training rows when they are read as they arrive; there is no split "train" then.
         left_out: Sentences about splits, files and rows that are not used.
+        layout: What class folders hold beside the pictures; None of tables.
     """
 
     splits: dict[str, datasets.Dataset]
@@ -60,6 +62,7 @@ class Data:
     unreadable: tuple[Unreadable, ...] = ()
     stream: datasets.IterableDataset | None = None
     left_out: tuple[str, ...] = ()
+    layout: Layout | None = None
 
     def only(self, names: Sequence[str]) -> "Data":
         """Keep some of the splits.
@@ -210,7 +213,13 @@ def make_data(labelled: Labelled, parts: dict[str, Part]) -> Data:
         The splits, nothing decoded yet.
     """
     splits = {name: part.select() for name, part in parts.items()}
-    return Data(splits, labelled.label_names, parts, left_out=labelled.left_out)
+    return Data(
+        splits,
+        labelled.label_names,
+        parts,
+        left_out=labelled.left_out,
+        layout=labelled.layout,
+    )
 
 
 class Images(Protocol):

@@ -15,6 +15,7 @@ from hub_models.atomic import staged
 from hub_models.client import connect, told
 from hub_models.errors import CheckpointError, ConfigError
 from hub_models.machine import cache_folder
+from hub_models.picture_tree import PictureTree, walk_tree
 from training.columns import names_pictures
 from training.data_card import CARD
 from training.listing import few
@@ -22,8 +23,8 @@ from training.table_files import (
     TableFiles,
     class_folders,
     find_tables,
+    is_archive,
     is_text,
-    list_files,
 )
 from training.text_tables import read_text_table
 
@@ -39,12 +40,14 @@ class Source:
         tables: Its tables; None if the pictures lie in folders or archives.
         names: All its files.
         address: "hf://..." if it is on the hub, else empty.
+        tree: Its pictures by folder, if these are its classes.
     """
 
     folder: Path
     tables: TableFiles | None
     names: Sequence[str]
     address: str = ""
+    tree: PictureTree | None = None
 
 
 def find_source(source: str, *, streaming: bool = False) -> Source:
@@ -60,18 +63,14 @@ def find_source(source: str, *, streaming: bool = False) -> Source:
     Raises:
         ConfigError: If there is no such data set, or it cannot be told which tables it has.
     """
-    path = Path(source).expanduser()
     if not source:
         raise ConfigError("data: no name; " + _REMEDY)
+    path = Path(source if os.path.exists(source) else os.path.expanduser(source))
     if path.is_file():
         return Source(path.parent, find_tables([path.name], None, source), [path.name])
     if not path.is_dir():
         return _from_hub(source, streaming=streaming)
-    names = list_files(path)
-    tables = find_tables(names, path / CARD if CARD in names else None, source)
-    if tables and is_text(tables.kind) and tables.kind != "metadata":
-        tables = _unless_class_folders(path, tables, names)
-    return Source(path, tables, names)
+    return _in_folder(path, source)
 
 
 def root_cause(error: BaseException) -> str:
@@ -102,6 +101,22 @@ def not_loaded(source: str, error: BaseException) -> ConfigError:
     return ConfigError(f"data set {source!r} cannot be loaded ({root_cause(error)}); {_REMEDY}")
 
 
+def _in_folder(folder: Path, source: str) -> Source:
+    tree = walk_tree(folder)
+    names = tree.files()
+    tables = find_tables(names, folder / CARD if CARD in names else None, source)
+    if tables and is_text(tables.kind) and tables.kind != "metadata":
+        tables = _unless_class_folders(folder, tables, names)
+    elif tables and tables.kind in ("parquet", "arrow") and len(class_folders(names)) > 1:
+        raise ConfigError(
+            f"data set {source!r} holds the table {next(iter(tables.splits.values()))[0]} and "
+            f"pictures in the folders {few(class_folders(names))}: which of them is the data? "
+            "Move the other away"
+        )
+    has_folders = tables is None and (tree.pictures or not any(map(is_archive, names)))
+    return Source(folder, tables, names, tree=tree if has_folders else None)
+
+
 def _from_hub(source: str, *, streaming: bool) -> Source:
     looks_like_path = source.startswith((".", "~", "/")) or source.count("/") > 1
     if looks_like_path or os.path.exists(source):
@@ -118,7 +133,8 @@ def _from_hub(source: str, *, streaming: bool) -> Source:
         wanted = names
         if tables and not is_text(tables.kind) and tables.kind != "saved":
             wanted = [name for files in tables.splits.values() for name in files]
-        return Source(_fetch(repo_id, commit, wanted), tables, names, address)
+        folder = _fetch(repo_id, commit, wanted)
+        return Source(folder, tables, names, address, None if tables else walk_tree(folder))
     except CheckpointError as error:  # one sentence about the hub
         raise ConfigError(f"data set {source!r} cannot be loaded ({error}); {_REMEDY}") from error
 

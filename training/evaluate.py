@@ -22,6 +22,7 @@ if __package__ in (None, ""):  # run as a file: imports start at the root, not i
 import numpy as np
 
 from hub_models import ImageClassifier, hub
+from hub_models.class_folders import check_outside
 from hub_models.config import ModelConfig
 from hub_models.errors import ConfigError
 from training.answers import answer
@@ -86,6 +87,7 @@ def _measure_all(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Give one row per model and split; none in processes that only help."""
     names = options.split or ["test"]
     if options.report:
+        check_outside(options.report, options.data, "--report")
         _make_folder(Path(options.report))  # now, not after minutes of measuring
     session = open_session(options, names)
     rows: list[dict[str, Any]] = []

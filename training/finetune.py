@@ -23,10 +23,12 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, set_seed
 
 from hub_models import ImageClassifier
+from hub_models.class_folders import check_outside
 from hub_models.errors import HubModelsError
 from training.accelerator import make_accelerator
 from training.audit import audit
 from training.audit_report import as_origin, write_audit
+from training.class_table import check_trained, class_rows, table_lines
 from training.command_line import recipe_arguments, run_script
 from training.config import Recipe, read_recipe
 from training.data import Data, load_data
@@ -87,6 +89,7 @@ def finetune(recipe: Recipe, command: str, interrupt: Interrupt, *, resume: bool
         FloatingPointError: If the loss becomes NaN or infinite.
     """
     out = Path(recipe.out)
+    check_outside(out, recipe.data, "--out")
     accelerator = make_accelerator(log_with=check_tracker(recipe.tracker), project_dir=out)
     with locked(out, accelerator):
         _finetune(accelerator, recipe, command, interrupt, resume=resume)
@@ -246,12 +249,15 @@ def _load_data(
         )
     for sentence in data.left_out:
         accelerator.print(sentence)
+    check_trained(data, class_rows(data, ()))  # now, not after an hour of decoding
     box: list[Any] = [None]
     if accelerator.is_main_process:
         found = audit(data)
         write_audit(Path(recipe.out), data, found)
         for sentence in found.warnings():
             accelerator.print(sentence)
+        for line in table_lines(found.classes):
+            accelerator.print(line)
         box = [(found.unreadable, as_origin(found), found.digests)]
     broadcast_object_list(box)
     unreadable, said, digests = box[0]
@@ -259,6 +265,7 @@ def _load_data(
         accelerator.print(f"dropped {bad.reason}")
     if unreadable:
         accelerator.print(f"dropped {len(unreadable)} unreadable pictures in all")
+    check_trained(data, class_rows(data, unreadable))
     return data.without(unreadable), said, digests
 
 

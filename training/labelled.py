@@ -1,16 +1,19 @@
 """A data set's tables to splits with the columns `image` and `target`, and the class names."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import pyarrow as pa
 
 from hub_models.config import check_labels
 from hub_models.errors import ConfigError
+from hub_models.picture_tree import PictureTree, find_classes
 from hub_models.split_names import split_of
+from training.class_folder_data import Layout, read_paths, untrained
 from training.columns import as_images, find_columns, first_values, is_label_name
 from training.data_source import Source, find_source, not_loaded
 from training.listing import counted, few
@@ -31,12 +34,14 @@ class Labelled:
         label_names: Class names in the order of the targets.
         left_out: Sentences about what is not used, and why.
         stream: The training rows when they are read as they arrive; targets are plain numbers.
+        layout: What class folders hold beside their pictures; None of tables.
     """
 
     splits: dict[str, datasets.Dataset]
     label_names: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     stream: datasets.IterableDataset | None = None
+    layout: Layout | None = None
 
 
 def read_labelled(source: str, image_column: str, label_column: str) -> Labelled:
@@ -54,6 +59,8 @@ def read_labelled(source: str, image_column: str, label_column: str) -> Labelled
         ConfigError: If the source cannot be had, or it is not certain what its classes are.
     """
     place, pieces = _loaded(source, read_pieces)
+    if place.tree:
+        return _read_folders(place.tree, image_column, label_column)
     left_out = list(place.tables.left_out) if place.tables else []
     first = next(iter(pieces))
     one = pieces[first][0]
@@ -100,11 +107,17 @@ def stream_labelled(source: str, image_column: str, label_column: str) -> Labell
             in several orders.
     """
     place, pieces = _loaded(source, stream_pieces, streaming=True)
-    if "validation" not in pieces:
-        raise ConfigError(
-            f"data set {source!r} has no split 'validation', which streaming needs: none can be "
-            "cut from rows that are still to come"
-        )
+    if place.tree:
+        labelled = _read_folders(place.tree, image_column, label_column)
+        _check_streamed(source, labelled.splits)
+        train = labelled.splits["train"]
+        counts = np.bincount(train["target"][:], minlength=len(labelled.label_names))
+        if not counts.all():
+            raise untrained([labelled.label_names[i] for i in np.flatnonzero(counts == 0)])
+        stream = train.to_iterable_dataset()
+        validation = {"validation": labelled.splits["validation"]}
+        return replace(labelled, splits=validation, stream=stream)
+    _check_streamed(source, pieces)
     image, label = find_columns(pieces["train"][0].features, image_column, label_column)
     names = _names_beforehand(pieces, label)
     train, validation = (
@@ -135,6 +148,8 @@ def _loaded(
 ) -> tuple[Source, Pieces]:
     try:
         place = find_source(source, streaming=streaming)
+        if place.tree:
+            return place, {}
         if place.tables or streaming:
             return place, read(place)
         return place, _as_datasets_reads(place)
@@ -144,6 +159,24 @@ def _loaded(
     # libraries; each means that there is no data.
     except Exception as error:
         raise not_loaded(source, error) from error
+
+
+def _read_folders(tree: PictureTree, image_column: str, label_column: str) -> Labelled:
+    for option, name, own in (("image", image_column, "image"), ("label", label_column, "label")):
+        if name not in ("", own):
+            raise ConfigError(f"{option}_column: class folders have no column {name!r}")
+    splits, label_names, layout = read_paths(find_classes(tree))
+    return Labelled(splits, label_names, layout.sentences(), layout=layout)
+
+
+def _check_streamed(source: str, splits: Mapping[str, Any]) -> None:
+    if "train" not in splits:
+        raise ConfigError(f"data set {source!r} has no split 'train', only {', '.join(splits)}")
+    if "validation" not in splits:
+        raise ConfigError(
+            f"data set {source!r} has no split 'validation', which streaming needs: none can be "
+            "cut from rows that are still to come"
+        )
 
 
 def _as_datasets_reads(place: Source) -> Pieces:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Any, Final
 
 import datasets
 import numpy as np
+from datasets.utils.stratify import stratified_shuffle_split_generate_indices
 from numpy.typing import NDArray
 
 from hub_models.errors import ConfigError
 
 SPLITS: Final[tuple[str, ...]] = ("train", "validation", "test")
 _FORMAT: Final = 1
+_LISTED: Final = 10  # classes in a sentence
 
 
 class SplitFileError(ConfigError):
@@ -73,19 +76,41 @@ def cut(tables: Mapping[str, datasets.Dataset], fraction: float, seed: int) -> d
     parts = {name: Part(name, tables[name]) for name in SPLITS if name in tables}
     if "validation" in parts or "train" not in parts:
         return parts
-    targets = tables["train"]["target"][:]
-    rows = [row for row, target in enumerate(targets) if target is not None and target >= 0]
-    numbered = tables["train"].select_columns("target").select(rows)
-    numbered = numbered.add_column("row", np.asarray(rows))
-    try:
-        halves = numbered.train_test_split(fraction, stratify_by_column="target", seed=seed)
-    except ValueError as error:
-        raise ConfigError(
-            f"data: no validation split of {fraction:g} can be cut from train ({error})"
-        ) from error
-    for name, half in {"train": "train", "validation": "test"}.items():
-        parts[name] = Part("train", tables["train"], np.asarray(halves[half]["row"][:]))
+    column = tables["train"].select_columns("target").with_format("arrow")[:]["target"]
+    targets = column.fill_null(-1).to_numpy()
+    rows = np.flatnonzero(targets >= 0)
+    _check_divisible(targets[rows], tables["train"].features["target"], fraction)
+    held_out = math.ceil(len(rows) * fraction)
+    # What `Dataset.train_test_split` calls, row by row where this takes an array
+    divided = stratified_shuffle_split_generate_indices(
+        targets[rows], len(rows) - held_out, held_out, rng=np.random.default_rng(seed)
+    )
+    for name, chosen in zip(("train", "validation"), next(divided), strict=True):
+        parts[name] = Part("train", tables["train"], rows[chosen])
     return {name: parts[name] for name in SPLITS if name in parts}
+
+
+def _check_divisible(
+    targets: NDArray[np.int64], labels: datasets.ClassLabel, fraction: float
+) -> None:
+    """Refuse to cut what stratification could not divide, naming the class and the remedy."""
+    counts = np.bincount(targets, minlength=labels.num_classes)
+    single = [labels.int2str(int(i)) for i in np.flatnonzero(counts == 1)]
+    if single:
+        more = f" and {len(single) - _LISTED:,} more" if len(single) > _LISTED else ""
+        raise ConfigError(
+            f"data: one picture only of {', '.join(map(repr, single[:_LISTED]))}{more}, and a "
+            "validation split needs one too: add pictures, take the class out, or make a folder "
+            "or table called validation"
+        )
+    classes, rows = int((counts > 0).sum()), len(targets)
+    held_out = math.ceil(rows * fraction)
+    if not classes or min(held_out, rows - held_out) < classes:
+        raise ConfigError(
+            f"data: no validation split of {fraction:g} can be cut from train: train and "
+            f"validation need one of each of {classes} classes, and {rows:,} pictures there are; "
+            "another --validation_fraction, more pictures, or a folder or table called validation"
+        )
 
 
 def render_split(parts: Mapping[str, Part]) -> str:

@@ -46,6 +46,7 @@ def stream_data(recipe: Recipe) -> Data:
         parts,
         stream=labelled.stream,
         left_out=labelled.left_out,
+        layout=labelled.layout,
     )
 
 

@@ -24,6 +24,7 @@ _KINDS: Final = {
     ".tsv": "csv",
     ".json": "json",
 }
+_ARCHIVES: Final = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst")
 _METADATA: Final = frozenset({"metadata.csv", "metadata.jsonl", "metadata.parquet"})
 _NO_TABLES: Final = frozenset(
     {"state.json", "dataset_info.json", "dataset_dict.json", "dataset_infos.json", "config.json"}
@@ -47,31 +48,6 @@ class TableFiles:
     kind: str
     declared: datasets.Features = field(default_factory=datasets.Features)
     left_out: tuple[str, ...] = ()
-
-
-def list_files(folder: Path) -> list[str]:
-    """List the files of a folder and the folders below it.
-
-    Args:
-        folder: Where they are.
-
-    Returns:
-        Names with "/" from there, in their order, without hidden ones; links are followed.
-    """
-    names, seen = [], set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        seen.add(os.path.realpath(place))
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith((".", "__"))
-            and not (
-                os.path.islink(path := os.path.join(place, name)) and os.path.realpath(path) in seen
-            )
-        ]
-        before = "" if place == str(folder) else os.path.relpath(place, folder) + os.sep
-        names += [before + name for name in files if not name.startswith(".")]
-    return sorted(name.replace(os.sep, "/") for name in names)
 
 
 def find_tables(names: Sequence[str], card: Path | None, source: str) -> TableFiles | None:
@@ -134,6 +110,11 @@ def class_folders(names: Iterable[str]) -> list[str]:
         if parts and is_picture(name):
             found.add(parts[0])
     return sorted(found)
+
+
+def is_archive(name: str) -> bool:
+    """Tell by its suffix whether a file is an archive."""
+    return name.lower().endswith(_ARCHIVES)
 
 
 def is_picture(name: str) -> bool:

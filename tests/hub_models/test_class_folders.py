@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from hub_models.class_folders import LabelledPicture, cut, read_class_folders, thin
+from hub_models.class_folders import LabelledPicture, check_outside, cut, read_class_folders, thin
 from hub_models.errors import ConfigError
 from hub_models.picture_walk import LeftOut
 
@@ -73,3 +73,15 @@ def test_thinning_keeps_every_class() -> None:
     pictures = [LabelledPicture(Path(f"{t}/{i}"), t) for t in range(4) for i in range(100)]
     assert [p.target for p in thin(pictures, 8)] == [0, 0, 1, 1, 2, 2, 3, 3]
     assert thin(pictures[:3], 8) == pictures[:3]
+
+
+def test_nothing_is_written_into_the_data_by_whatever_path(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root.parent / "link").symlink_to(root)
+    monkeypatch.chdir(root)
+    for place in (root, root / "a" / "b", root.parent / "link" / "x", "report", "../pictures/y"):
+        with pytest.raises(ConfigError, match=rf"--out {place}: lies inside the data"):
+            check_outside(place, root, "--out")
+    check_outside(root.parent / "pictures2", root, "--out")
+    check_outside("report", "owner/data", "--out")

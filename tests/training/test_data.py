@@ -8,6 +8,7 @@ from PIL import Image
 from hub_models.errors import ConfigError
 from tests.training.conftest import draw
 from training.audit import audit
+from training.class_table import check_trained, class_rows
 from training.data import Pictures, decode, load_data
 
 
@@ -98,23 +99,26 @@ def test_two_label_columns_are_asked_about(tmp_path: Path) -> None:
         load_data(str(folder), image_column="picture")
 
 
-@pytest.mark.parametrize("make", ["missing", "empty", "text only"])
-def test_a_folder_without_pictures_is_one_sentence(make: str, tmp_path: Path) -> None:
-    folder = tmp_path / "nothing"
-    if make != "missing":
-        folder.mkdir()
-    if make == "text only":
-        (folder / "notes.xyz").write_text("no picture")
+def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--data FOLDER takes a folder of class folders"):
-        load_data(str(folder))
+        load_data(str(tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize("file", ["", "notes.xyz"])
+def test_a_folder_without_pictures_is_one_sentence(file: str, tmp_path: Path) -> None:
+    if file:
+        (tmp_path / file).write_text("no picture")
+    with pytest.raises(ConfigError, match=f"no pictures in class folders: a sub-.*{file}"):
+        load_data(str(tmp_path))
 
 
 def test_one_class_is_too_few(tmp_path: Path) -> None:
     (tmp_path / "only").mkdir()
     for i in range(4):
         draw("red", i).save(tmp_path / "only" / f"{i}.jpg")
-    with pytest.raises(ConfigError, match="needs a sub-folder per class, two at least"):
-        load_data(str(tmp_path))
+    data = load_data(str(tmp_path), validation_fraction=0.5)
+    with pytest.raises(ConfigError, match="two classes are needed, and 'only' is the only one"):
+        check_trained(data, class_rows(data, ()))
 
 
 def test_one_label_is_too_few(tmp_path: Path) -> None:
@@ -129,8 +133,15 @@ def test_a_split_too_small_to_stratify_is_one_sentence(tmp_path: Path) -> None:
     for label in ("red", "green"):
         (tmp_path / label).mkdir()
         draw(label, 0).save(tmp_path / label / "0.jpg")
-    with pytest.raises(ConfigError, match=r"no validation split of 0\.1 can be cut"):
+    with pytest.raises(ConfigError, match=r"one picture only of 'green', 'red', and a validation"):
         load_data(str(tmp_path))
+    for label in ("red", "green"):
+        for i in (1, 2, 3):
+            draw(label, i).save(tmp_path / label / f"{i}.jpg")
+    for fraction in (0.1, 0.9):
+        with pytest.raises(ConfigError, match=f"no validation split of {fraction} can be cut"):
+            load_data(str(tmp_path), validation_fraction=fraction)
+    assert len(load_data(str(tmp_path), validation_fraction=0.25).splits["validation"]) == 2
 
 
 def test_unreadable_pictures_are_found_named_and_dropped(class_folders: Path) -> None:

@@ -15,9 +15,9 @@ from torch import Tensor
 from tests.training.conftest import CHANNELS, draw
 from training.config import Recipe
 from training.data import Data, load_data
-from training.finetune import _make_model
 from training.loop import set_up
 from training.run_folder import make_origin
+from training.starting_model import make_model
 from training.state import Progress
 
 HERE: Final = Path(__file__).parent
@@ -151,7 +151,8 @@ def trained(folder: Path, **keys: Any) -> tuple[Tensor, ...]:
     recipe = Recipe(**{**BASE, "data": str(folder), **keys})
     torch.manual_seed(0)
     data = split(recipe)
-    training = set_up(Accelerator(cpu=True), recipe, data, _make_model(recipe, data))
+    accelerator = Accelerator(cpu=True)
+    training = set_up(accelerator, recipe, data, make_model(accelerator, recipe, data))
     progress = Progress()
     for _ in range(recipe.epochs):
         assert training.train_epoch(progress, lambda progress: False)
