@@ -14,7 +14,7 @@ from training.listing import few
 from training.table_files import is_picture
 
 _LABEL_NAMES: Final = {
-    "label", "labels", "labelname", "labelid", "labeltext", "class", "classes", "classname",
+    "label", "labels", "labelname", "labelid", "labeltext", "class", "classes", "cls", "classname",
     "classid", "classlabel", "category", "categories", "categoryname", "categoryid", "target",
     "targets", "y", "gt", "groundtruth", "species", "breed", "diagnosis", "finding", "kind", "tag",
 }  # fmt: skip
@@ -246,7 +246,9 @@ def _is_no_class(name: str, kind: str | None, value: Any) -> bool:
     if kind or is_label_name(name):
         return kind is not None and kind != "bytes"
     is_other = isinstance(value, str) and (_NUMBER.fullmatch(value) or "://" in value)
-    return bool(is_other) or _plain(name) in ("split", "subset", "partition")
+    return (
+        bool(is_other) or name.startswith("__") or _plain(name) in ("split", "subset", "partition")
+    )
 
 
 def _check_there(features: datasets.Features, asked: str, option: str) -> None:

@@ -16,7 +16,7 @@ from hub_models.client import connect, told
 from hub_models.errors import CheckpointError, ConfigError
 from hub_models.machine import cache_folder
 from hub_models.picture_tree import PictureTree, walk_tree
-from training.columns import names_pictures
+from training.columns import is_label_name, names_pictures
 from training.data_card import CARD
 from training.listing import few
 from training.table_files import (
@@ -105,16 +105,25 @@ def _in_folder(folder: Path, source: str) -> Source:
     tree = walk_tree(folder)
     names = tree.files()
     tables = find_tables(names, folder / CARD if CARD in names else None, source)
-    if tables and is_text(tables.kind) and tables.kind != "metadata":
+    if tables and is_text(tables.kind):
         tables = _unless_class_folders(folder, tables, names)
-    elif tables and tables.kind in ("parquet", "arrow") and len(class_folders(names)) > 1:
+    elif tables and not tables.is_declared and len(class_folders(names)) > 1:
         raise ConfigError(
             f"data set {source!r} holds the table {next(iter(tables.splits.values()))[0]} and "
             f"pictures in the folders {few(class_folders(names))}: which of them is the data? "
             "Move the other away"
         )
-    has_folders = tables is None and (tree.pictures or not any(map(is_archive, names)))
-    return Source(folder, tables, names, tree=tree if has_folders else None)
+    if tables is None and not tree.pictures:
+        _refuse_archives(names, source)
+    return Source(folder, tables, names, tree=None if tables else tree)
+
+
+def _refuse_archives(names: Sequence[str], source: str) -> None:
+    if archives := [name for name in names if is_archive(name)]:
+        raise ConfigError(
+            f"data set {source!r} consists of archives ({few(archives)}): unpack them, and name "
+            "the folder that holds the class folders"
+        )
 
 
 def _from_hub(source: str, *, streaming: bool) -> Source:
@@ -126,14 +135,17 @@ def _from_hub(source: str, *, streaming: bool) -> Source:
         card = _fetch(repo_id, commit, [CARD]) / CARD if CARD in names else None
         tables = find_tables(names, card, source)
         address = f"hf://datasets/{repo_id}@{commit}"
-        if streaming or (
-            tables is None and not class_folders(names)
-        ):  # archives: as `datasets` does
+        if tables is None and not class_folders(names):
+            _refuse_archives(names, source)
+            return Source(Path(), None, names, address)  # whatever `datasets` makes of it
+        if streaming:
             return Source(Path(), tables, names, address)
         wanted = names
         if tables and not is_text(tables.kind) and tables.kind != "saved":
             wanted = [name for files in tables.splits.values() for name in files]
         folder = _fetch(repo_id, commit, wanted)
+        if tables and is_text(tables.kind):
+            tables = _unless_class_folders(folder, tables, names)
         return Source(folder, tables, names, address, None if tables else walk_tree(folder))
     except CheckpointError as error:  # one sentence about the hub
         raise ConfigError(f"data set {source!r} cannot be loaded ({error}); {_REMEDY}") from error
@@ -178,14 +190,17 @@ def _unless_class_folders(
 ) -> TableFiles | None:
     """Take text tables as the data set, but not those that only lie beside class folders."""
     folders = class_folders(names)
-    if len(folders) < 2:
+    if len(folders) < 2 or tables.is_declared:
         return tables
     for name in (name for files in tables.splits.values() for name in files):
         try:
             row = read_text_table(folder / name).slice(0, 1).to_pylist()
         except ConfigError:  # no table at all
             continue
-        if row and names_pictures(row[0], folder / os.path.dirname(name)):
+        is_metadata = tables.kind == "metadata"
+        if is_metadata and row and any(map(is_label_name, row[0])):
+            return tables
+        if is_metadata or (row and names_pictures(row[0], folder / os.path.dirname(name))):
             raise ConfigError(
                 f"data set {str(folder)!r}: do the labels stand in {name}, or are they the folders "
                 f"{few(folders)}? --data {folder / name} takes the table; without it in the "

@@ -180,12 +180,9 @@ def _check_streamed(source: str, splits: Mapping[str, Any]) -> None:
 
 
 def _as_datasets_reads(place: Source) -> Pieces:
-    """Read archives, and whatever else `datasets` knows."""
-    if place.address and place.folder == Path():
-        repo_id, _, commit = place.address.removeprefix("hf://datasets/").partition("@")
-        loaded = datasets.load_dataset(repo_id, revision=commit)
-    else:
-        loaded = datasets.load_dataset(str(place.folder))
+    """Read a data set of the hub of a kind that only `datasets` knows."""
+    repo_id, _, commit = place.address.removeprefix("hf://datasets/").partition("@")
+    loaded = datasets.load_dataset(repo_id, revision=commit)
     named = {split_of(str(name)) or str(name): rows for name, rows in loaded.items()}
     return {
         split: [Piece(named[split], named[split].features, Path(), split)]

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ _KINDS: Final = {
     ".parquet": "parquet",
     ".arrow": "arrow",
     ".feather": "arrow",
+    ".tar": "webdataset",
     ".jsonl": "json",
     ".ndjson": "json",
     ".csv": "csv",
@@ -38,16 +39,18 @@ class TableFiles:
     Attributes:
         splits: Their names by split, "train", "validation" and "test"; folders if `kind` is
             "saved".
-        kind: "parquet", "arrow", "csv", "json", "saved", or "metadata" for tables beside the
-            pictures that they list.
+        kind: "parquet", "arrow", "webdataset", "csv", "json", "saved", or "metadata" for tables
+            beside the pictures that they list.
         declared: Features that the data set's card declares.
         left_out: Sentences about what is not used.
+        is_declared: The data set's card names the files.
     """
 
     splits: dict[str, list[str]]
     kind: str
     declared: datasets.Features = field(default_factory=datasets.Features)
     left_out: tuple[str, ...] = ()
+    is_declared: bool = False
 
 
 def find_tables(names: Sequence[str], card: Path | None, source: str) -> TableFiles | None:
@@ -69,23 +72,9 @@ def find_tables(names: Sequence[str], card: Path | None, source: str) -> TableFi
         return _sorted(saved, "saved", source)
     declared, configured = read_card(card, names, source)
     if configured is not None:
-        return _configured(configured, source, declared)
-    tables: dict[str, list[str]] = {
-        kind: [] for kind in ("metadata", "parquet", "arrow", "json", "csv")
-    }
-    for name in names:
-        if kind := _kind(name):
-            tables[kind].append(name)
-    tables["json"] = _shallow(tables["json"], lines_first=True)
-    tables["csv"] = _shallow(tables["csv"])
-    kind = next((kind for kind, found in tables.items() if found), None)
-    if kind is None:
-        return None
-    others = [name for other, found in tables.items() if other != kind for name in found]
-    left_out = (f"left out {few(others)}: the tables are {few(tables[kind])}",) if others else ()
-    if kind == "metadata":
-        return _sorted(_by_folder(tables[kind], source), kind, source, declared)
-    return _sorted(_by_name(tables[kind], source), kind, source, declared, left_out)
+        tables = _configured(configured, source, declared)
+        return tables and replace(tables, is_declared=True)
+    return _told_by_names(names, source, declared)
 
 
 def is_text(kind: str) -> bool:
@@ -120,6 +109,26 @@ def is_archive(name: str) -> bool:
 def is_picture(name: str) -> bool:
     """Tell by its suffix whether a file is a picture."""
     return os.path.splitext(name)[1].lower() in SUFFIXES
+
+
+def _told_by_names(
+    names: Sequence[str], source: str, declared: datasets.Features
+) -> TableFiles | None:
+    order = ("metadata", "parquet", "arrow", "webdataset", "json", "csv")
+    tables: dict[str, list[str]] = {kind: [] for kind in order}
+    for name in names:
+        if kind := _kind(name):
+            tables[kind].append(name)
+    tables["json"] = _shallow(tables["json"], lines_first=True)
+    tables["csv"] = _shallow(tables["csv"])
+    kind = next((kind for kind, found in tables.items() if found), None)
+    if kind is None or (kind == "webdataset" and any(map(is_picture, names))):
+        return None
+    others = [name for other, found in tables.items() if other != kind for name in found]
+    left_out = (f"left out {few(others)}: the tables are {few(tables[kind])}",) if others else ()
+    if kind == "metadata":
+        return _sorted(_by_folder(tables[kind], source), kind, source, declared)
+    return _sorted(_by_name(tables[kind], source), kind, source, declared, left_out)
 
 
 def _kind(name: str) -> str | None:

@@ -139,10 +139,11 @@ def _read_pieces(
     is_remote = streaming and bool(source.address)
     base = source.address if is_remote else str(source.folder)
     paths = [f"{base}/{name}" for name in names]
-    if tables.kind == "saved":
+    if tables.kind in ("saved", "webdataset"):
         for path in paths:
-            rows = datasets.load_from_disk(path)
-            yield Piece(rows, rows.features, Path(path), os.path.basename(path))
+            is_saved = tables.kind == "saved"
+            rows = datasets.load_from_disk(path) if is_saved else _load(tables.kind, [path])
+            yield Piece(rows, rows.features, Path(path), os.path.basename(path), is_saved)
         return
     heads = [_read_head(path, tables.kind) for path in paths]
     for features, group in groupby(zip(heads, paths, strict=True), key=lambda pair: pair[0][0]):
@@ -151,18 +152,17 @@ def _read_pieces(
         files = [path for (_, has_rows), path in members if has_rows]
         raw = datasets.Features({name: _raw(feature) for name, feature in features.items()})
         if files:
-            rows = datasets.load_dataset(
-                tables.kind,
-                data_files={"train": files if is_remote else list(map(glob.escape, files))},
-                split="train",
-                features=raw,
-                streaming=streaming,
-            )
+            rows = _load(tables.kind, files, streaming=streaming, features=raw)
         else:  # `datasets` cannot read a parquet file without rows
             rows = datasets.Dataset(raw.arrow_schema.empty_table())
         declared = _with_declared(features, tables.declared)
         folder, name = Path(os.path.dirname(first)), os.path.basename(first)
         yield Piece(rows, declared, folder, name, not source.address)
+
+
+def _load(kind: str, paths: Sequence[str], **options: Any) -> Any:
+    files = [path if "://" in path else glob.escape(path) for path in paths]
+    return datasets.load_dataset(kind, data_files={"train": files}, split="train", **options)
 
 
 def _read_head(path: str, kind: str) -> tuple[datasets.Features, bool]:

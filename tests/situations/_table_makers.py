@@ -2,6 +2,8 @@
 
 import io
 import json
+import tarfile
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -191,6 +193,27 @@ def spoilt(folder: Path) -> None:
     content = bytearray(path.read_bytes())
     content[4:200] = bytes(196)
     path.write_bytes(content)
+
+
+def shard(name: str, labels: Sequence[int]) -> Fill:
+    """Give what writes a tar of WebDataset."""
+
+    def fill(folder: Path) -> None:
+        with tarfile.open(folder / name, "w") as tar:
+            for i, label in enumerate(labels):
+                for suffix, content in (("png", png(i)), ("cls", str(label).encode())):
+                    member = tarfile.TarInfo(f"{i:04}.{suffix}")
+                    member.size = len(content)
+                    tar.addfile(member, io.BytesIO(content))
+
+    return fill
+
+
+def zipped(folder: Path) -> None:
+    """Write class folders, and splits of them, into a zip."""
+    with zipfile.ZipFile(folder / "pictures.zip", "w") as archive:
+        for i, label in enumerate(CATS_DOGS):
+            archive.writestr(f"{'train' if i < 6 else 'test'}/{label}/{i}.png", png(i))
 
 
 def saved(names: Mapping[str, Sequence[str]]) -> Fill:

@@ -17,8 +17,10 @@ from tests.situations._table_makers import (
     made,
     named_split,
     saved,
+    shard,
     spoilt,
     streams,
+    zipped,
 )
 
 ROWS = (
@@ -105,5 +107,25 @@ ROWS = (
             folder / "train.feather"
         )),
         (CAT_DOG,),
+    ),
+    Situation(
+        "shards of WebDataset, of train and of val",
+        "no column holds a ClassLabel, or strings",
+        loads(both(shard("train-000.tar", [0, 1] * 4), shard("Val-000.tar", [0, 1, 1]))),
+        ("train: {0: 4, 1: 4}, validation: {0: 1, 1: 2}",),
+    ),
+    Situation(
+        "a zip of class folders in train and test",
+        "test trains",
+        loads(zipped),
+        ("refused", "consists of archives (pictures.zip): unpack them, and name the folder",),
+    ),
+    Situation(
+        "metadata.csv of cameras beside class folders",
+        "the cameras are the classes",
+        loads(listed("metadata.csv", "file_name,camera\na/0.png,Canon\nb/1.png,Nikon\n", [
+            "a/0.png", "b/1.png"
+        ])),
+        ("refused", "do the labels stand in metadata.csv, or are they the folders a, b?"),
     ),
 )  # fmt: skip

@@ -42,6 +42,7 @@ def test_a_name_of_two_splits_is_asked_about() -> None:
         ["cat/1.jpg", "dog/1.jpg", "dog/1.json", "cat/1.txt"],
         ["train/cat/1.jpg", "train/cat/labels.csv"],
         ["pictures.zip"],
+        ["cat/1.jpg", "dog/1.jpg", "backup.tar"],
     ],
 )
 def test_text_beside_pictures_of_a_class_is_no_table(names: list[str]) -> None:
