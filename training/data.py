@@ -78,7 +78,10 @@ class Data:
         """
         for name in names:
             if name not in self.splits:
-                raise ConfigError(f"data: no split {name!r}; there are {', '.join(self.splits)}")
+                why = "".join(f"; {each}" for each in self.left_out if repr(name) in each)
+                raise ConfigError(
+                    f"data: no split {name!r}; there are {', '.join(self.splits)}{why}"
+                )
         return replace(
             self,
             splits={name: self.splits[name] for name in names},

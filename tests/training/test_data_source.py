@@ -69,6 +69,15 @@ def test_a_stream_of_the_hub_copies_the_split_called_dev(
     assert [row["target"] for row in data.stream] == [0, 1, 1]
 
 
+def test_a_split_that_was_left_out_is_not_there_and_why(tmp_path: Path) -> None:
+    names = ["cat", "dog"]
+    train, test = (makers.named_split(s, names, [0, 1] * 4) for s in ("train", "validation"))
+    makers.both(train, test, makers.named_split("test", names, [-1]))(tmp_path)
+    data = load_data(str(tmp_path))
+    with pytest.raises(ConfigError, match="no split 'test'; there are train, validation; left out"):
+        data.only(["test"])
+
+
 @pytest.mark.parametrize(
     ("source", "why"),
     [
