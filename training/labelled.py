@@ -68,24 +68,22 @@ def read_labelled(source: str, image_column: str, label_column: str) -> Labelled
         raise ConfigError(f"data: {first!r} has no rows")
     image, label = find_columns(one.features, image_column, label_column, first_values(one.rows))
     pieces, more = _labelled_only(pieces, image, label)
-    classes = {
-        split: [_classes(piece, label, split) for piece in each] for split, each in pieces.items()
-    }
-    for split in list(classes):
-        if sentence := _missing(classes[split], split, label, may_go=split == "test"):
+    classes = {}
+    for split, parts in pieces.items():
+        found = [_classes(piece, label, split) for piece in parts]
+        if sentence := _missing(found, split, label, may_go=split == "test" != first):
             more.append(sentence)
-        if not any((each.codes >= 0).any() for each in classes[split]):
-            del classes[split]
+        if any((each.codes >= 0).any() for each in found):
+            classes[split] = found
     is_guessed = not (label_column or is_label_name(label) or classes[first][0].is_declared)
     names = order_of_classes(classes[first], label, is_guessed=is_guessed)
     if is_guessed:
         more.append(f"the classes are {label!r}, the only text; --label_column NAME takes another")
     splits = {}
-    for split, each in classes.items():
-        targets = [to_targets(c, names, split, first) for c in each]
+    for split, found in classes.items():
+        targets = [to_targets(each, names, split, first) for each in found]
         rows = [
-            _with_targets(as_images(p.rows, image, p.folder, is_trusted=p.is_trusted), t, names)
-            for p, t in zip(pieces[split], targets, strict=True)
+            _labelled_rows(*both, image, names) for both in zip(pieces[split], targets, strict=True)
         ]
         splits[split] = _joined(rows)
     return Labelled(splits, names, (*left_out, *more, *_unlisted(place, splits)))
@@ -108,39 +106,36 @@ def stream_labelled(source: str, image_column: str, label_column: str) -> Labell
     """
     place, pieces = _loaded(source, stream_pieces, streaming=True)
     if place.tree:
-        labelled = _read_folders(place.tree, image_column, label_column)
-        _check_streamed(source, labelled.splits)
-        train = labelled.splits["train"]
-        counts = np.bincount(train["target"][:], minlength=len(labelled.label_names))
-        if not counts.all():
-            raise untrained([labelled.label_names[i] for i in np.flatnonzero(counts == 0)])
-        stream = train.to_iterable_dataset()
-        validation = {"validation": labelled.splits["validation"]}
-        return replace(labelled, splits=validation, stream=stream)
+        return _stream_folders(source, _read_folders(place.tree, image_column, label_column))
     _check_streamed(source, pieces)
     image, label = find_columns(pieces["train"][0].features, image_column, label_column)
     names = _names_beforehand(pieces, label)
     train, validation = (
-        _joined(
-            [
-                as_images(p.rows.select_columns([image, label]), image, p.folder)
-                for p in pieces[split]
-            ]
-        ).rename_column(label, "target")
-        for split in ("train", "validation")
+        _joined([as_images(p.rows.select_columns([image, label]), image, p.folder) for p in each])
+        for each in (pieces["train"], pieces["validation"])
     )
     copied = datasets.Dataset.from_generator(
         _rows, gen_kwargs={"stream": validation}, features=validation.features
     )
-    column = copied.with_format("arrow")[:]["target"]
     feature = datasets.ClassLabel(names=list(names))
+    column = copied.with_format("arrow")[:][label]
     classes = read_classes(column, feature, label, "validation")
     targets = to_targets(classes, names, "validation", "train")
-    left_out = place.tables.left_out if place.tables else ()
-    if sentence := _missing([classes], "validation", label, may_go=False):
-        left_out += (sentence,)
+    sentence = _missing([classes], "validation", label, may_go=False)
+    left_out = (place.tables.left_out if place.tables else ()) + ((sentence,) if sentence else ())
     splits = {"validation": _with_targets(copied, targets, names)}
-    return Labelled(splits, names, left_out, train.cast_column("target", feature))
+    stream = train.rename_column(label, "target").cast_column("target", feature)
+    return Labelled(splits, names, left_out, stream)
+
+
+def _stream_folders(source: str, labelled: Labelled) -> Labelled:
+    _check_streamed(source, labelled.splits)
+    train = labelled.splits["train"]
+    counts = np.bincount(train["target"][:], minlength=len(labelled.label_names))
+    if not counts.all():
+        raise untrained([labelled.label_names[i] for i in np.flatnonzero(counts == 0)])
+    validation = {"validation": labelled.splits["validation"]}
+    return replace(labelled, splits=validation, stream=train.to_iterable_dataset())
 
 
 def _loaded(
@@ -235,6 +230,13 @@ def _missing(classes: list[Classes], split: str, label: str, *, may_go: bool) ->
     if not may_go:
         raise ConfigError(f"data: {why}")
     return f"left out the split {split!r}: {why}"
+
+
+def _labelled_rows(
+    piece: Piece, targets: Any, image: str, names: tuple[str, ...]
+) -> datasets.Dataset:
+    rows = as_images(piece.rows, image, piece.folder, is_trusted=piece.is_trusted)
+    return _with_targets(rows, targets, names)
 
 
 def _with_targets(rows: datasets.Dataset, targets: Any, names: tuple[str, ...]) -> datasets.Dataset:

@@ -75,9 +75,9 @@ def read_classes(column: pa.ChunkedArray, feature: Any, label: str, split: str) 
     missing = {_shown(v): int((rows == i).sum()) for i, v in enumerate(values) if names[i] is None}
     if nulls := int((rows < 0).sum()):
         missing["null"] = nulls
-    if "-1" in order and set(order) != {"-1", "1"} and all(map(str.isdigit, set(order) - {"-1"})):
+    if _is_unlabelled(order):
         count = int((codes == order.index("-1")).sum())
-        if set(order) != {"-1"}:
+        if len(order) > 1:
             raise ConfigError(
                 f"{where} holds -1 in {counted(count, 'row')}: if it means that there is no "
                 "label, remove them; if it is a class, give it a name"
@@ -147,6 +147,12 @@ def to_targets(
     table = np.array([numbers.get(name, -1) for name in classes.names] + [-1], np.int64)
     targets: NDArray[np.int64] = table[classes.codes]
     return targets
+
+
+def _is_unlabelled(names: Sequence[str]) -> bool:
+    """Tell whether -1 among numbers may mean that there is no label; beside 1 alone it does not."""
+    others = set(names) - {"-1"}
+    return "-1" in names and others != {"1"} and all(map(str.isdigit, others))
 
 
 def _declared(column: pa.ChunkedArray, feature: datasets.ClassLabel, where: str) -> Classes:

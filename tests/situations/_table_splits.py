@@ -262,4 +262,10 @@ ROWS = (
         ), PATHS)),
         ("holds several labels for a picture, such as ['cat', 'pet']",),
     ),
+    Situation(
+        "only a test split, without labels",
+        "has no split 'train'",
+        loads(named_split("test", ["cat", "dog"], [-1] * 3)),
+        ("refused: data: no row of 'test' has a label: 'label' is -1 3 times",),
+    ),
 )  # fmt: skip
