@@ -76,7 +76,16 @@ def lively_folder(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
 
     A network so deep and so random otherwise gives all pictures the same answer.
     """
-    model = ImageClassifier.from_pretrained(tiny_folder).train()
+    model = ImageClassifier.from_pretrained(tiny_folder)
+    enliven(model)
+    folder = tmp_path_factory.mktemp("shared") / "lively"
+    model.save_pretrained(folder)
+    return folder
+
+
+def enliven(model: ImageClassifier) -> None:
+    """Fit a random model's batch norms and head to pictures, and leave it in training mode."""
+    model.train()
     batch = torch.stack([model.pixels(draw(seed)) for seed in range(64)])
     with torch.no_grad():
         for norm in (m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)):
@@ -85,9 +94,6 @@ def lively_folder(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
         features = model.feature_map(batch).mean(dim=(2, 3))
         model.head.weight *= 2 / (features @ model.head.weight.T).std(dim=0)[:, None]
         model.head.bias.copy_(-model.head.weight @ features.mean(dim=0))
-    folder = tmp_path_factory.mktemp("shared") / "lively"
-    model.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture
