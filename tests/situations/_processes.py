@@ -278,12 +278,13 @@ def load_without_cache(folder: Path) -> str:
 def unknown_user(folder: Path) -> str:
     """Ask as a user whom this machine does not know, without HOME."""
     code = "from hub_models.machine import cache_folder; print(cache_folder('onnx'))"
-    folder.chmod(0o777)
-    environment = {"PATH": os.environ["PATH"], "TMPDIR": str(folder)}
-    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
-    done = subprocess.run([*as_nobody(), sys.executable, "-c", code], env=environment, cwd="/",
-                          capture_output=True, text=True, check=False)  # fmt: skip
-    return done.stdout.strip() or done.stderr
+    with tempfile.TemporaryDirectory() as parent:  # pytest's own folders are closed to others
+        Path(parent).chmod(0o777)
+        environment = {"PATH": os.environ["PATH"], "TMPDIR": parent}
+        environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+        done = subprocess.run([*as_nobody(), sys.executable, "-c", code], env=environment, cwd="/",
+                              capture_output=True, text=True, check=False)  # fmt: skip
+    return (done.stdout.strip() or done.stderr).removeprefix(f"{parent}/")
 
 
 def as_nobody() -> list[str]:
