@@ -173,12 +173,10 @@ def temporary_folder() -> Path:
     Raises:
         ConfigError: If there is none.
     """
-    try:
-        return Path(tempfile.gettempdir())
-    except OSError as error:
-        raise ConfigError(
-            "no folder for temporary files can be written; set TMPDIR to one that can"
-        ) from error
+    with suppress(OSError):
+        if can_be_made(folder := Path(tempfile.gettempdir())):
+            return folder
+    raise ConfigError("no folder for temporary files can be written; set TMPDIR to one that can")
 
 
 def _own_temporary_folder() -> Path:

@@ -1,9 +1,27 @@
-"""The name of a file that is computed once, from what it was made of."""
+"""Where other libraries cache, and the name of a file that is computed once."""
 
 import hashlib
 import os
 
 import datasets
+from huggingface_hub import constants
+
+from hub_models.machine import own_cache_instead
+
+
+def settle_caches() -> None:
+    """Move the caches of data sets out of a home folder that is not known or cannot be written.
+
+    Raises:
+        ConfigError: If nothing can be cached on this machine.
+    """
+    for module, name, kind in (
+        (datasets.config, "HF_DATASETS_CACHE", "datasets"),
+        (constants, "HF_HUB_CACHE", "hub"),
+    ):
+        own = own_cache_instead(str(getattr(module, name)), kind, ("HF_HOME", name))
+        if own is not None:
+            setattr(module, name, own if name.startswith("HF_DATA") else str(own))
 
 
 def cache_name(split: datasets.Dataset, made: bytes) -> str:

@@ -13,6 +13,7 @@ from hub_models.config import check_labels
 from hub_models.errors import ConfigError
 from hub_models.picture_tree import PictureTree, find_classes
 from hub_models.split_names import split_of
+from training.cache import settle_caches
 from training.class_folder_data import Layout, read_paths, untrained
 from training.columns import as_images, find_columns, first_values, is_label_name
 from training.data_source import Source, find_source, not_loaded
@@ -58,6 +59,7 @@ def read_labelled(source: str, image_column: str, label_column: str) -> Labelled
     Raises:
         ConfigError: If the source cannot be had, or it is not certain what its classes are.
     """
+    settle_caches()
     place, pieces = _loaded(source, read_pieces)
     if place.tree:
         return _read_folders(place.tree, image_column, label_column)

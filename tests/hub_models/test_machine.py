@@ -4,14 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from hub_models import ConfigError
+from hub_models import ConfigError, ImageClassifier
 from hub_models.machine import (
     cache_folder,
     cache_folders,
     can_be_made,
     describe_machine,
     own_cache_instead,
-    temporary_folder,
     usable_cores,
 )
 
@@ -167,13 +166,12 @@ def test_no_place_at_all_is_one_sentence(temporary: Path, monkeypatch: pytest.Mo
         cache_folder("onnx")
 
 
-def test_a_temporary_folder_that_is_nowhere_is_one_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_push_without_a_temporary_folder_is_one_sentence(
+    model: ImageClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [CLOSED])
+    monkeypatch.setattr(tempfile, "tempdir", CLOSED)
     with pytest.raises(ConfigError, match="set TMPDIR to one that can"):
-        temporary_folder()
+        model.push_to_hub("owner/name")
 
 
 def test_another_library_s_cache_is_replaced_only_where_nobody_could_write_it(

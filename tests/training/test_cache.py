@@ -1,8 +1,11 @@
+import os
 from pathlib import Path
 
 import datasets
+import pytest
+from huggingface_hub import constants
 
-from training.cache import cache_name
+from training.cache import cache_name, settle_caches
 
 
 def table(*cells: dict[str, object]) -> datasets.Dataset:
@@ -26,3 +29,18 @@ def test_a_file_s_name_follows_its_content_though_it_is_not_read(tmp_path: Path)
     assert before == cache_name(table(cell), b"")
     path.write_bytes(b"green")
     assert cache_name(table(cell), b"") != before
+
+
+def test_a_home_that_cannot_be_written_is_no_place_for_data_sets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_HOME")
+    monkeypatch.setenv("HUB_MODELS_CACHE", str(tmp_path))
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "theirs")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", "~/hub")  # as where no home is known
+    settle_caches()
+    assert tmp_path / "theirs" == datasets.config.HF_DATASETS_CACHE
+    assert str(tmp_path / "hub") == constants.HF_HUB_CACHE
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", Path(os.devnull, "theirs"))
+    settle_caches()
+    assert tmp_path / "datasets" == datasets.config.HF_DATASETS_CACHE
