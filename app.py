@@ -7,6 +7,7 @@ import tempfile
 
 from demo.settings import QUIET, read_settings
 from hub_models import ConfigError
+from hub_models.client import proxy_fault
 from hub_models.machine import temporary_folder
 
 
@@ -17,6 +18,8 @@ def main() -> None:
         logging.getLogger(ours).setLevel(logging.INFO)
     try:
         settings, temporary = read_settings(os.environ), temporary_folder()
+        if fault := proxy_fault():  # gradio makes a client while it is imported
+            raise ConfigError(fault)
     except ConfigError as error:
         sys.exit(f"app.py: {error}")
     with tempfile.TemporaryDirectory(prefix="hub-models-demo-", dir=temporary) as uploads:

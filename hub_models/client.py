@@ -91,7 +91,7 @@ def told(call: Callable[[], Result], where: str, what: str = "") -> Result:
         return call()
     except _CLIENT_ERRORS as error:
         is_of_settings = type(error) in (ImportError, ValueError, httpx2.InvalidURL)
-        fault = _setting_fault() if is_of_settings else None
+        fault = proxy_fault() if is_of_settings else None
         sentence = fault or _sentence(error, shortened(what))
         raise CheckpointError(f"{shortened(where)}: {sentence}") from error
 
@@ -129,8 +129,12 @@ def _way() -> str:
     return f"; by way of {', '.join(names)}" if names else ""
 
 
-def _setting_fault() -> str | None:
-    """Say what is wrong with the variables that say how to reach a hub; they may hold passwords."""
+def proxy_fault() -> str | None:
+    """Say which variable names a proxy that no client can use, without its value: a password.
+
+    Returns:
+        One sentence; None if nothing is wrong.
+    """
     for name in filter(os.environ.get, os.environ):
         if name.upper() not in _PROXIES:
             continue

@@ -5,6 +5,8 @@ import io
 import os
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +23,7 @@ from tests import pictures
 from tests.conftest import LABELS, TINY, _hub
 from tests.hub_repository import WRITER
 from tests.hub_world import REPO, World
+from tests.processes import HANG_S
 
 Happens = Callable[[Path], str]
 
@@ -151,6 +154,18 @@ def push_with_file(name: str, content: bytes) -> Happens:
         return f"{code} {said.strip()}"
 
     return happens
+
+
+def start_page(root: Path) -> str:
+    """Start the page behind a SOCKS proxy."""
+    done = subprocess.run(
+        [sys.executable, "app.py"],
+        env=os.environ | {"ALL_PROXY": "socks5://h:1080"},
+        capture_output=True,
+        text=True,
+        timeout=HANG_S,
+    )
+    return f"{done.returncode} {done.stderr.strip()}"
 
 
 def classify_same_names(root: Path) -> str:

@@ -11,6 +11,7 @@ from tests.situations._hub import (
     pull_with_token_file,
     push,
     push_with_file,
+    start_page,
     with_settings,
 )
 
@@ -190,6 +191,12 @@ SETTINGS = (
         with_settings({"HTTP_PROXY": "http://u:pw@127.0.0.1:9", "NO_PROXY": ""}),
         "the proxy is not named",
         ("1 ", "cannot be reached", "by way of HTTP_PROXY"),
+    ),
+    (
+        "the page, ALL_PROXY=socks5://h:1080",
+        start_page,
+        "Traceback",
+        ("1 app.py: ALL_PROXY is a SOCKS proxy", "pip install socksio"),
     ),
     *(
         (f"{source[:40]!r} as source", name_model(source), "repeated whole", ("1 short", *right))
