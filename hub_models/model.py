@@ -363,6 +363,12 @@ class ImageClassifier(nn.Module):
             return super().__reduce_ex__(protocol)
         return _unpickled, (type(self), pickle.dumps(self._state(), int(protocol)))
 
+    def __copy__(self) -> Self:
+        """Copy with the weights shared, as modules do."""
+        copied = object.__new__(type(self))
+        vars(copied).update(self._state())
+        return copied
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Copy without a pickle, as modules do."""
         copied = memo[id(self)] = object.__new__(type(self))

@@ -1,8 +1,10 @@
 import copy
+import copyreg
 import hashlib
 import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +165,23 @@ def test_a_classifier_can_be_copied_and_pickled(model: ImageClassifier) -> None:
         twin.train()
         assert [m.training for m in twin.modules()] == [m.training for m in model.train().modules()]
         assert torch.equal(twin.eval()(_batch()), model.eval()(_batch()))
+
+
+def test_a_shallow_copy_shares_its_weights(model: ImageClassifier) -> None:
+    twin = copy.copy(model)
+    assert twin is not model
+    assert twin.head.weight is model.head.weight
+    assert torch.equal(twin(_batch()), model(_batch()))
+
+
+def test_weights_go_to_another_process_by_value_unless_they_are_shared(
+    model: ImageClassifier,
+) -> None:
+    content = bytes(ForkingPickler.dumps(model))
+    assert len(content) > sum(t.nbytes for t in model.state_dict().values())
+    assert not model.head.weight.is_shared()  # PyTorch would have moved it to shared memory
+    model.share_memory()
+    assert model.__reduce_ex__(4)[0] is copyreg.__newobj__  # as any module: PyTorch shares it
 
 
 # --- classify
