@@ -206,7 +206,7 @@ def test_a_missing_file_a_folder_and_a_strange_path_are_refused(tmp_path: Path) 
     with pytest.raises(ImageError, match="no such file"):
         load_image("nul\0byte.jpg")
     with pytest.raises(ImageError, match="cannot be read"):
-        load_image("x" * 5000)
+        load_image("x" * 300)  # longer than any name may be
 
 
 OVER_A_LIMIT = {
