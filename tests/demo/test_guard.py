@@ -228,7 +228,8 @@ def test_nothing_of_a_stranger_ends_a_line_of_the_log(ask, caplog):
         assert len(line) < 500
 
 
-def test_visitors_behind_a_proxy_have_a_rate_each():
+def test_visitors_behind_a_proxy_have_a_rate_each(monkeypatch):
+    monkeypatch.setattr(visitor, "time", SimpleNamespace(monotonic=lambda: 100.0))
     ask = Asker(Settings(rate=2, proxies=("10.0.0.0/8",)))
 
     def come(address):

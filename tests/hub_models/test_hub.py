@@ -69,6 +69,18 @@ def test_a_rendered_readme_is_rendered_again_with_new_results(folder: Path) -> N
     assert (folder / "model.safetensors").read_bytes() == weights
 
 
+def test_words_in_a_rendered_readme_stay_and_its_results_follow(folder: Path) -> None:
+    for accuracy in (0.5, 0.75):
+        results = {"test": {"accuracy": accuracy, "images": 8}}
+        write_config(folder, replace(read_config(folder), results=results))
+        path = folder / "README.md"
+        path.write_text(path.read_text().replace("## Limits\n", "## Limits\n\nNot at night.\n"))
+    text = path.read_text()
+    assert "Not at night." in text
+    assert "75.00%" in text
+    assert "50.00%" not in text
+
+
 def test_the_folder_and_its_parents_are_made(tiny_folder: Path, tmp_path: Path) -> None:
     ImageClassifier.from_pretrained(tiny_folder).save_pretrained(tmp_path / "a" / "b" / "tiny")
     assert sorted(_contents(tmp_path / "a" / "b" / "tiny")) == FILES
