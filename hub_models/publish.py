@@ -240,8 +240,7 @@ def _merged_readme(
     theirs = _text(content, f"{destination}: {CARD_FILE} there", f"save it as UTF-8 {or_folder}")
     if all(untouched_parts(theirs)):
         return None
-    own = files[CARD_FILE]
-    if isinstance(own, Path) and destination.readme != "hub":  # somebody's words here too
+    if isinstance(own := files[CARD_FILE], Path) and destination.readme != "hub":  # words here too
         if is_same(theirs, _text(own.read_bytes(), str(own))):
             return None
         raise CheckpointError(
