@@ -42,7 +42,7 @@ _OPEN: Final = re.compile(
     r"|/(zh|config|theme\.css|favicon\.ico|manifest\.json|robots\.txt|healthz|readyz|metrics|classify|mcp)?"
     r"|/(assets|static|svelte)/.*"
     r"|/gradio_api/(startup-events|info|openapi\.json|theme\.css|upload|upload_progress|cancel"
-    r"|reset|heartbeat/\w+|queue/(join|data|status)|run/predict|call/[\w/]+|file=(?!https?:|//).+)"
+    r"|reset|heartbeat/[\w-]+|queue/(join|data|status)|run/predict|call/[\w/]+|file=(?!https?:|//).+)"
 )
 _POSTED: Final = re.compile(r"/gradio_api/(upload|cancel|reset|queue/join|run/predict)")
 _CALLED: Final = re.compile(r"/mcp|/gradio_api/call/[\w/]+")  # both asked, and asked after

@@ -14,6 +14,7 @@ from demo.visitor import name_client
 _PREFIXES: Final = ("x-forwarded-prefix", "x-script-name", "x-forwarded-context")
 _TOLD: Final = re.compile(rb"forwarded|x-forwarded-.*|x-script-name|x-gradio-server")
 _PAGE: Final = re.compile(r"(?P<origin>https?://[^/?#]+)(?P<path>[^?#]*)/[^/?#]*(\?[^#]*)?")
+_SLASHES: Final = re.compile(r"^//+")
 _PROBES: Final = frozenset({"/healthz", "/readyz"})  # machines ask, under any name
 
 
@@ -76,7 +77,7 @@ def find_place(scope: Mapping[str, Any], headers: Mapping[str, str], settings: S
     root = urlsplit(settings.root_path)
     public = parse_origin(f"{root.scheme}://{root.netloc}")
     prefix = unquote(root.path if public else root.path or _read_prefix(told))
-    path = scope["path"]
+    path = _SLASHES.sub("/", scope["path"])  # "location /tool" before "proxy_pass …/" makes two
     is_below = bool(prefix) and f"{path}/".startswith(f"{prefix}/")
     route = path[len(prefix) :] if is_below else path
     asked = _read_host(headers, told)

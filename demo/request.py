@@ -105,11 +105,10 @@ def _read_json(body: bytes) -> tuple[bytes, list[str]]:
     models = [models] if isinstance(models, str) else models
     if not isinstance(models, list) or not all(isinstance(model, str) for model in models):
         raise ConfigError("model must be a name or a list of names")
-    for name, picture in said.items():
-        if not isinstance(picture, str):
-            raise ConfigError(f"{_cut(name)} must be text: the base64 of a picture's file")
-    picture = _only(said, "the JSON")
-    return decode(picture, _cut(next(iter(said)))), models
+    picture, name = _only(said, "the JSON"), _cut(next(iter(said)))
+    if not isinstance(picture, str):
+        raise ConfigError(f"{name} must be text: the base64 of a picture's file")
+    return decode(picture, name), models
 
 
 def _only(pictures: Mapping[str, Any], where: str) -> Any:

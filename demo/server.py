@@ -5,6 +5,7 @@ import socket
 import threading
 from types import FrameType
 from typing import Any, Final
+from urllib.parse import quote
 
 import gradio as gr
 import uvicorn
@@ -31,8 +32,11 @@ _AT_HOME: Final = (
     (b'href="/manifest.json"', b'href="manifest.json"'),
     (b"const root = ", b"const root = window.gradio_config.root || "),
 )
-# The browser knows where the page is, below whatever path a proxy has put it.
+# The browser knows where the page is, below whatever path a proxy has put it; and whether the slash
+# at its end is there, which a proxy that takes the path away hides.
 _ROOT_SCRIPT: Final = (
+    "if (!location.pathname.endsWith('/')) "
+    "location.replace(location.pathname + '/' + location.search); "
     "{ let config; Object.defineProperty(window, 'gradio_config', {get: () => config, "
     "set: value => { const here = new URL('.', location).href.slice(0, -1); "
     "config = JSON.parse(JSON.stringify(value).replaceAll(value.root || here, here)); }}); }"
@@ -168,10 +172,9 @@ class _Languages:
         asked = request.query_params.get("lang", "zh" if is_chinese else "")
         language = choose_language(asked, request.headers.get("accept-language", ""))
         if (PATHS[language] != "/") != is_chinese or not path.endswith("/"):
-            # Relative, so that it is right below any path of any proxy.
+            # Relative where no proxy is known, so that it is right below any path of any proxy.
             up = "../" if path == "/zh/" else "./"
-            if not path:
-                up = scope["root_path"].rpartition("/")[2] + "/"
+            up = quote(scope["root_path"], safe="/@:+,;=") + "/" if scope.get("root_path") else up
             place = (up + PATHS[language][1:]).rstrip("/") + "/"
             rest = f"?{request.url.query}" if request.url.query else ""
             answer = RedirectResponse(f"{place}{rest}", headers={"vary": "accept-language"})

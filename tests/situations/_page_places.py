@@ -30,8 +30,11 @@ _WHOLE = """location /tool/ {
     proxy_set_header Host $http_host;
 }"""
 _BARE = "location /tool/ { proxy_pass http://127.0.0.1:7860/; }"
+_SLASHLESS = """location /tool {  # makes //zh/ of /tool/zh/
+    proxy_pass http://127.0.0.1:7860/;
+    proxy_set_header Host $http_host;
+}"""
 _BLIND = "a page below /tool asked for its files above it"
-_BOTH = ("/tool/ cat", "/tool/zh/ cat")
 
 
 def _proxied() -> tuple[Situation, ...]:
@@ -58,6 +61,7 @@ def _proxied() -> tuple[Situation, ...]:
         ),
         "nginx, /tool not taken away, ROOT_PATH=tool": (_WHOLE, "/tool", {"ROOT_PATH": "tool"}),
         "nginx, /tool not taken away, X-Script-Name": (script, "/tool", {"PROXIES": "127.0.0.1"}),
+        "nginx, location without its last slash": (_SLASHLESS, "/tool", {}),
         "Jupyter's proxy, and no setting at all": (deep, "/user/me@x/proxy/7860", {}),
         "Jupyter's proxy is one of PROXIES": (
             deep,

@@ -76,6 +76,10 @@ _BODIES: dict[str, tuple[Callable[[Path], str], str]] = {
         program(json={}),
         "400 the JSON must hold one picture, under any name, not 0",
     ),
+    "JSON as other services have it": (
+        program(json={"inputs": "aGk=", "parameters": {"top_k": 1}}),
+        "400 the JSON must hold one picture, under any name, not 2: inputs, parameters",
+    ),
     "JSON, a list": (program(json=[as_base64()]), "400 the JSON must be an object"),
     "JSON, model a number": (
         program(json={"a": "b", "model": 1}),
@@ -117,6 +121,9 @@ _METHODS = {
     "PUT /": "405 Allow: GET, HEAD, OPTIONS",
     "PATCH /zh/config": "405 Allow: GET, HEAD, OPTIONS",
     "GET /gradio_api/upload": "405 Allow: POST, OPTIONS",
+    "GET /gradio_api/heartbeat/": "404",
+    "HEAD /gradio_api/heartbeat/2f42a519-52b3": "405 Allow: GET, OPTIONS",
+    "GET //healthz": "200",
     "GET /no%0Asuch": "| 1 log lines: refused with 404: GET /no\\nsuch from 127.0.0.1",
     "GET /gradio_api/queue/data?session_hash=lost": "1 log lines: refused with 404",
 }
@@ -139,6 +146,9 @@ _GOODBYES: dict[str, Callable[[Path], str]] = {
     ),
     "before a word of what it announced": partial(
         leave, head="POST /gradio_api/queue/join HTTP/1.1\nContent-Length: 1000"
+    ),
+    "while models look at its picture": partial(
+        leave, head=f"POST {MODEL} HTTP/1.1\nContent-Length: {len(picture())}", body=picture()
     ),
     "in mid-download": leave_download,
     "in the middle of events": leave_events,
