@@ -8,6 +8,7 @@ from demo.text import choose_language
 from hub_models import ConfigError
 from tests.situations import Situation
 from tests.situations._page import frames
+from tests.situations._page_once import ONCE
 from tests.situations._page_places import PLACES
 from tests.situations._page_programs import PROGRAMS
 
@@ -112,26 +113,25 @@ _LANGUAGES = {
     "en;q=0.2, zh ; q = 0.3": "zh-CN",
     "zh;q=5, zh;q=nan, ;;,": "en",
 }
-SITUATIONS = (
+_ROWS = (
     *PLACES,
     *(
-        Situation(given, "not read", partial(_settle, **variables), (right,))
+        Situation(given, "", partial(_settle, **variables), (right,))
         for given, (variables, right) in _SETTINGS.items()
     ),
     *(
         Situation(
             f"FRAMES={sites}",
-            "Spaces alone",
+            "",
             partial(frames, **{"FRAMES": sites} if sites else {}),
             (right,),
         )
         for sites, right in _FRAMES.items()
     ),
     *(
-        Situation(
-            f"Accept-Language: {header}", "Chinese", partial(_language, accepted=header), (right,)
-        )
+        Situation(f"Accept-Language: {header}", "", partial(_language, accepted=header), (right,))
         for header, right in _LANGUAGES.items()
     ),
     *PROGRAMS,
 )
+SITUATIONS = tuple(row._replace(once=ONCE.get(row.given, "the same")) for row in _ROWS)
