@@ -248,11 +248,16 @@ def _check_classes(found: ClassFolders) -> None:
         said = f"; {total}" if total.counts else ""
         _refuse(found.root, f"no pictures in class folders: a sub-folder per class is needed{said}")
     label, names = full[0]
-    if len(full) == 1 and found.deeper and all(name.count("/") > 1 for name in names):
+    depth = 2 if found.folders else 1  # slashes of a picture right in its class folder
+    if all(other == label and min(n.count("/") for n in each) > depth for other, each in full):
+        below = sorted({"/".join(name.split("/")[: depth + 1]) for name in names})
+        remedy = f"name {os.path.join(found.root, label)}"
+        if found.folders:
+            remedy = f"move them up, out of {label}"
         _refuse(
             found.root,
-            f"all pictures lie below the one folder {label}; if {_few(found.deeper)} are the "
-            f"classes, name {os.path.join(found.root, label)}",
+            f"all pictures lie below the one class folder {label}; if {_few(below)} are the "
+            f"classes, {remedy}",
         )
 
 

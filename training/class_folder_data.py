@@ -13,6 +13,7 @@ from hub_models.config import check_labels
 from hub_models.errors import ConfigError
 from hub_models.picture_tree import ClassFolders, Place
 from hub_models.picture_walk import Found, LeftOut, is_utf8, printable
+from hub_models.split_names import split_of
 
 _LISTED: Final = 10  # folders in a sentence
 _BLOCK: Final = 10_000  # paths of a record batch: the lists of Python behind it are short-lived
@@ -40,7 +41,12 @@ class Layout:
             return said
         more = ", …" if len(self.deeper) > _LISTED else ""
         few = ", ".join(self.deeper[:_LISTED])
-        return (*said, f"pictures in deeper folders belong to the class above: {few}{more}")
+        are_splits = any(split_of(name.rpartition("/")[2]) for name in self.deeper)
+        warning = "; no splits: these lie above the classes (train/cat)" if are_splits else ""
+        return (
+            *said,
+            f"pictures in deeper folders belong to the class above{warning}: {few}{more}",
+        )
 
 
 def read_paths(found: ClassFolders) -> tuple[dict[str, datasets.Dataset], tuple[str, ...], Layout]:

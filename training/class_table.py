@@ -108,5 +108,16 @@ def table_lines(rows: Sequence[ClassRow]) -> Iterator[str]:
         yield f"{row.split:10}  {row.label:{width}}  {row.pictures:8,}  {row.reasons()}".rstrip()
     if len(shown) < len(rows):
         yield f"{len(rows) - len(shown):,} more rows are in audit.md"
-    problems = [problem for row in rows if (problem := row.problem())]
-    yield from problems[:_PRINTED]
+    yield from problems(rows)
+
+
+def problems(rows: Sequence[ClassRow]) -> list[str]:
+    """Say what is wrong with classes, a line for each, of the first 60.
+
+    Args:
+        rows: From `class_rows`.
+
+    Returns:
+        Lines.
+    """
+    return [problem for row in rows if (problem := row.problem())][:_PRINTED]

@@ -78,7 +78,7 @@ class Data:
         """
         for name in names:
             if name not in self.splits:
-                why = "".join(f"; {each}" for each in self.left_out if repr(name) in each)
+                why = "".join(f"; {each}" for each in self.left_out if name in each.casefold())
                 raise ConfigError(
                     f"data: no split {name!r}; there are {', '.join(self.splits)}{why}"
                 )

@@ -35,7 +35,9 @@ def read_card(
         ConfigError: If the card is damaged, has several configurations and no default, or names a
             file that is not there.
     """
-    if card is None or not card.read_bytes().lstrip(b"\xef\xbb\xbf").startswith(b"---"):
+    content = card.read_bytes().lstrip(b"\xef\xbb\xbf") if card else b""
+    declares = b"configs:" in content or b"dataset_info:" in content
+    if card is None or not (declares and content.startswith(b"---")):
         return datasets.Features(), None
     try:
         said: Any = huggingface_hub.DatasetCard.load(card, ignore_metadata_errors=True).data

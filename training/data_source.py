@@ -67,7 +67,10 @@ def find_source(source: str, *, streaming: bool = False) -> Source:
         raise ConfigError("data: no name; " + _REMEDY)
     path = Path(source if os.path.exists(source) else os.path.expanduser(source))
     if path.is_file():
-        return Source(path.parent, find_tables([path.name], None, source), [path.name])
+        tables = find_tables([path.name], None, source)
+        if tables is None and not is_archive(path.name):
+            raise ConfigError(f"data set {source!r}: a file, but no table; {_REMEDY}")
+        return Source(path.parent, tables, [path.name])
     if not path.is_dir():
         return _from_hub(source, streaming=streaming)
     return _in_folder(path, source)
@@ -197,10 +200,12 @@ def _unless_class_folders(
             row = read_text_table(folder / name).slice(0, 1).to_pylist()
         except ConfigError:  # no table at all
             continue
-        is_metadata = tables.kind == "metadata"
-        if is_metadata and row and any(map(is_label_name, row[0])):
+        if not row:
+            continue
+        lists = tables.kind == "metadata" and "image" in row[0]  # what file_name is called here
+        if lists and any(map(is_label_name, row[0])):
             return tables
-        if is_metadata or (row and names_pictures(row[0], folder / os.path.dirname(name))):
+        if lists or names_pictures(row[0], folder / os.path.dirname(name)):
             raise ConfigError(
                 f"data set {str(folder)!r}: do the labels stand in {name}, or are they the folders "
                 f"{few(folders)}? --data {folder / name} takes the table; without it in the "

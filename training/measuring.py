@@ -16,6 +16,7 @@ from hub_models import ImageClassifier
 from hub_models.errors import ConfigError
 from training.accelerator import make_accelerator
 from training.audit import audit
+from training.class_table import problems
 from training.data import Data, make_data
 from training.labelled import read_labelled
 from training.recipe_rules import out_of_range
@@ -201,7 +202,7 @@ def start(
         found = audit(data, quiet=not accelerator.is_main_process)
     data = data.without(found.unreadable)
     bad = (f"left out {each.reason}" for each in data.unreadable)
-    for sentence in (*data.left_out, *found.warnings(), *bad):
+    for sentence in (*data.left_out, *found.warnings(), *bad, *problems(found.classes)):
         say(sentence)
     for source, model in models.items():
         for name in (name for name in splits if name != "train"):
@@ -223,7 +224,7 @@ def _load(
     labelled = read_labelled(how.data, how.image_column, how.label_column)
     tables = labelled.splits
     parts, own = _own_parts(how, models, tables, say)
-    if parts is None and set(splits) <= set(tables) - {"train"}:
+    if parts is None and ("validation" in tables or not {"train", "validation"} & set(splits)):
         parts = {name: Part(name, table) for name, table in tables.items()}  # nothing is to be cut
     if parts is None:
         runs = [model.config.trained_on for model in models.values()]

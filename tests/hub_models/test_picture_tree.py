@@ -80,7 +80,11 @@ def test_folders_are_classes_and_those_named_so_are_splits(
         (("cat/1.jpg", "cat /1.jpg"), "'cat /' and 'cat/' differ only in case, spaces"),
         (("cat/1.jpg", "dog -> cat"), "cat/ and dog/ are one and the same folder"),
         (("train/a/1.jpg", "val -> train"), "train/a/ and val/a/ are one and the same folder"),
-        (("PetImages/a/1.jpg", "PetImages/b/1.jpg"), "below the one folder PetImages; if"),
+        (("PetImages/a/1.jpg", "PetImages/b/1.jpg"), "below the one class folder PetImages; if"),
+        (
+            ("train/images/a/1.jpg", "val/images/b/1.jpg"),
+            "folder images; if train/images/a are the classes, move them up, out of images",
+        ),
         (("1.jpg", "notes.txt"), "a sub-folder per class is needed; left out 1 outside of"),
         ((), "no pictures in class folders: a sub-folder per class is needed$"),
         (("c\udce9t/1.jpg",), r"the folder c\\udce9t/ is not UTF-8"),

@@ -64,7 +64,10 @@ CLASSES = (
         "all in a folder PetImages",
         "classes of whatever folder is the last",
         of_training("PetImages/Cat/2", "PetImages/Dog/2", "__MACOSX/PetImages/Cat/x.txt"),
-        ("rc 1", "below the one folder PetImages; if PetImages/Cat, PetImages/Dog are the classes"),
+        (
+            "rc 1",
+            "below the one class folder PetImages; if PetImages/Cat, PetImages/Dog are the classes",
+        ),
     ),
 )
 SPLIT_ROWS = (

@@ -8,8 +8,8 @@ from hub_models import ImageClassifier, image_kinds
 from hub_models.cli import main as hub_models
 from tests.situations import Situation
 from tests.situations._folder_names import CLASSES, SPLIT_ROWS, SPLITS, TWO
+from tests.situations._folder_paths import BESIDE, PATHS
 from tests.situations._folders import (
-    in_another_place,
     make,
     of_reading,
     of_training,
@@ -20,24 +20,6 @@ from tests.situations._scripts import typed
 from training.compare import main as compare
 from training.evaluate import main as evaluate
 from training.finetune import main as finetune
-
-
-def _from_inside(root: Path, source: str) -> str:
-    here = os.getcwd()
-    try:
-        os.chdir(root / "data" / "cat" if source == ".." else root / "data")
-        return reads(root, source)
-    finally:
-        os.chdir(here)
-
-
-def _at_home(root: Path) -> str:
-    home = os.environ.get("HOME", "")
-    os.environ["HOME"] = str(make(root, *TWO).parent)
-    try:
-        return reads(root, "~/data")
-    finally:
-        os.environ["HOME"] = home
 
 
 def _not_utf8(root: Path) -> str:
@@ -244,42 +226,6 @@ COUNTS = (
         ("rc 0", "| train | cat | 4 | 1 .json |", "| validation | dog | 2 |  |", "True"),
     ),
 )
-PATHS = (
-    (
-        "--data 'j [v2]'",
-        "doesn't contain any data files",
-        in_another_place(of_reading(*TWO)),
-        ("train cat 2; train dog 2",),
-    ),
-    (
-        "--data .",
-        "dataset_name should be specified but got None",
-        lambda r: _from_inside(make(r, *TWO).parent, "."),
-        ("train cat 2",),
-    ),
-    (
-        "--data ..",
-        "as it should",
-        lambda r: _from_inside(make(r, *TWO).parent, ".."),
-        ("train cat 2",),
-    ),
-    (
-        "--data ../data",
-        "as it should",
-        lambda r: _from_inside(make(r, *TWO).parent, "../data"),
-        ("train cat 2",),
-    ),
-    (
-        "--data ~/data",
-        "Repo id must use alphanumeric chars",
-        _at_home,
-        ("train cat 2; train dog 2",),
-    ),
-    (
-        "--data ./gone",
-        "Repo id must use alphanumeric chars",
-        lambda root: said(finetune, *typed(root, data="./gone")),
-        ("rc 1", "'./gone' cannot be loaded (no such folder)"),
-    ),
+SITUATIONS = tuple(
+    Situation(*row) for row in (*CLASSES, *SPLIT_ROWS, *LEFT_OUT, *COUNTS, *BESIDE, *PATHS)
 )
-SITUATIONS = tuple(Situation(*row) for row in (*CLASSES, *SPLIT_ROWS, *LEFT_OUT, *COUNTS, *PATHS))
