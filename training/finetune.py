@@ -89,7 +89,8 @@ def finetune(recipe: Recipe, command: str, interrupt: Interrupt, *, resume: bool
         FloatingPointError: If the loss becomes NaN or infinite.
     """
     out = Path(recipe.out)
-    check_outside(out, recipe.data, "--out")
+    if not resume:
+        check_outside(out, recipe.data, "--out")
     accelerator = make_accelerator(log_with=check_tracker(recipe.tracker), project_dir=out)
     with locked(out, accelerator):
         _finetune(accelerator, recipe, command, interrupt, resume=resume)

@@ -61,10 +61,13 @@ def _one_is_broken(root: Path, *broken: str) -> str:
 
 def _calibrated(root: Path) -> str:
     data = make(root, "cat/in/2", "dog/1", "dog/a.jfif", "dog/b.json", "stray.png")
+    return said(hub_models, *_export(data, root / "onnx"))
+
+
+def _export(data: Path, to: Path) -> tuple[object, ...]:
     model = ImageClassifier.create("mobilenetv2_025", ["cat", "dog"])
-    model.save_pretrained(root / "model")
-    words = ("export", root / "model", "--to", root / "onnx", "--calibrate", data, "--json")
-    return said(hub_models, *words)
+    model.save_pretrained(data.parent / "model")
+    return ("export", data.parent / "model", "--to", to, "--calibrate", data, "--json")
 
 
 def _in_bulk(root: Path) -> str:
@@ -168,6 +171,12 @@ LEFT_OUT = (
         "one of four pictures, unsaid",
         _calibrated,
         ("rc 0", "left out 1 outside of the class folders, 1 .json: stray.png, dog/b.json"),
+    ),
+    (
+        "an export into the calibration data",
+        "written there",
+        lambda root: said(hub_models, *_export(make(root, *TWO), root / "data" / "onnx")),
+        ("rc 1", "data/onnx: lies inside the data"),
     ),
     (
         "bulk scoring counts what it leaves out",
