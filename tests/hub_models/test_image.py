@@ -332,7 +332,7 @@ def test_the_command_answers_the_good_picture_among_bombs_in_no_more_memory(
     assert (alone.returncode, among.returncode) == (0, 1)
     sentences = among.stderr.splitlines()
     assert [line.split(": ")[:2] for line in sentences] == [
-        ["hub-models", path.name] for path in bombs
+        ["hub-models", str(path)] for path in bombs
     ]
     # Against the same command without them: importing PyTorch alone takes 250 to 800 MB.
     assert peak_mb < peak_alone_mb + 50
