@@ -10,7 +10,7 @@ from typing import Final
 from PIL import Image
 
 from hub_models import load_image
-from hub_models.image import ImageLimits
+from hub_models.image_file import ImageLimits
 
 # Stricter than the library: visitors send these. One picture is decoded at a time.
 LIMITS: Final = ImageLimits(max_bytes=16 * 2**20, max_pixels=25_000_000)

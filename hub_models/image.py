@@ -1,181 +1,230 @@
-"""Bytes or a path to an upright RGB image within limits: the project's one decoder."""
+"""Whatever a user holds to an upright RGB image within limits: the project's one decoder.
 
+Files are read by `image_file`, arrays and tensors by `image_array`; `image_modes` makes RGB.
+"""
+
+import inspect
 import io
-from dataclasses import dataclass
+import os
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import IO, Any, Final, Protocol, TypeAlias, TypeGuard, TypeVar
 
-import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from hub_models.config import UNSAFE_CHARACTER
 from hub_models.errors import ImageError
-from hub_models.image_kinds import FIRST_BYTES, FORMATS, kind_of, prepare
-
-# Large photographs are decoded by libjpeg at 1/2, 1/4 or 1/8, never below this shorter side.
-# It is one fixed number so that a picture gives the same pixels whatever model reads it.
-DRAFT_SIDE: Final = 1024
-_ORIENTATION_TAG: Final = 0x0112
-_UPRIGHT: Final = {  # EXIF orientation -> what makes the picture upright
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+from hub_models.image_array import from_array, is_array
+from hub_models.image_file import ImageLimits, decode, first_line
+from hub_models.image_kinds import FIRST_BYTES, kind_of
+from hub_models.image_modes import read_orientation, to_rgb, upright
 
 
-@dataclass(frozen=True)
-class ImageLimits:
-    """What a picture may be before its pixels are decoded.
+class Levels(Protocol):
+    """A numpy array, a torch tensor, or whatever else gives itself as an array."""
 
-    Attributes:
-        max_bytes: Size of the encoded file in bytes.
-        max_pixels: Width × height, from the header. A decoded pixel takes up to 13 bytes here,
-            so the largest picture (a phone's 48 megapixels) takes 620 MB for a moment.
-        max_side: Longer side in pixels, from the header.
-        max_aspect_ratio: Longer side ÷ shorter side: resizing the shorter side of a 1 × 10,000
-            strip would otherwise make an image of 600 million pixels.
-    """
-
-    max_bytes: int = 32 * 2**20
-    max_pixels: int = 50_000_000
-    max_side: int = 16_000
-    max_aspect_ratio: float = 50.0
+    def __array__(self) -> Any: ...
 
 
+ImageSource: TypeAlias = (
+    str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | Levels
+)
+_Item = TypeVar("_Item")
 DEFAULT_LIMITS: Final = ImageLimits()
+_URL: Final = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
+_ARRAY_OF_OBJECTS: Final = "OSUT"  # numpy's kinds of dtypes: paths or the like, no levels
+_MAX_NAME_CHARS: Final = 100
+# Two threads may be given one lazy picture or one file: whoever reads it holds its lock.
+_locks: Final = tuple(threading.Lock() for _ in range(64))
 
 
 def load_image(
-    source: str | Path | bytes, *, limits: ImageLimits = DEFAULT_LIMITS, name: str | None = None
+    source: ImageSource, *, limits: ImageLimits = DEFAULT_LIMITS, name: str | None = None
 ) -> Image.Image:
-    """Read one picture as an upright RGB image.
+    """Turn one picture into an upright RGB image, however it is held.
 
-    JPEG, PNG, WebP, BMP and the first frame of a GIF are read, by content and not by file name.
-    The EXIF orientation is applied; transparency is laid over white; grey, palette, CMYK and
-    16-bit pictures become 8-bit RGB.
+    The kinds of `image_kinds.FORMATS` are read, by content and not by file name: the first picture
+    of a file, an icon's largest. The EXIF orientation is applied, of an image in memory too;
+    transparency is laid over white; grey, palette, CMYK and 16-bit pictures become 8-bit RGB.
 
     Args:
-        source: Path of a file, or the encoded bytes themselves.
+        source: Path of a file; the encoded bytes themselves; a file object, read from its position
+            if a picture begins there, else from its start, and put back; an image of Pillow's; a
+            uint8 array (H, W), (H, W, 3) or (H, W, 4) in RGB order; or a uint8 tensor (3, H, W).
         limits: Checked against the header, before any pixel is decoded.
         name: What error messages call the picture; the file's name if None.
 
     Returns:
-        RGB image; its shorter side is at least 1,024 px unless the file's was smaller.
+        RGB image, the given one if it is upright RGB; of a file, its shorter side is at least
+        1,024 px unless the file's was smaller.
 
     Raises:
-        ImageError: If the file is missing, empty, damaged, not a picture, or over a limit.
+        ImageError: If the file is missing, empty, damaged, not a picture, or over a limit, or the
+            levels in memory have another dtype or shape.
     """
-    if isinstance(source, bytes):
-        name = name or "image"
-        _check_bytes(len(source), limits, name)
-        return _decode(io.BytesIO(source), limits, name)
-    path = Path(source)
-    name = name or path.name or str(path)
-    try:
-        if not path.is_file():
-            raise ImageError(
-                f"{name}: no such file" if not path.exists() else f"{name}: not a file"
-            )
-        _check_bytes(path.stat().st_size, limits, name)
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
-        raise ImageError(f"{name}: cannot be read ({error})") from error
-    return _decode(io.BytesIO(content), limits, name)
+    name = name or name_of(source)
+    if isinstance(source, Image.Image):
+        return _from_pillow(source, limits, name)
+    if not is_array(source):
+        return decode(_read(source, limits, name), limits, name)
+    image = from_array(source, name)
+    limits.check_sides(*image.size, name)
+    return to_rgb(image, name)
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Turn a decoded image of any mode into RGB, transparency over white.
+def is_single(images: object) -> TypeGuard[ImageSource]:
+    """Tell whether something is to be one picture, and not an iterable of pictures.
 
     Args:
-        image: Any mode Pillow decodes; orientation is left alone.
+        images: What a user gave.
 
     Returns:
-        RGB image of the same size.
+        True for whatever can be one, and for what can be neither.
     """
-    if image.mode == "RGB" and "transparency" not in image.info:
-        return image
-    if image.mode.startswith("I"):  # 16-bit grey: keep the high byte
-        high_byte = (np.asarray(image) >> 8).clip(0, 255).astype(np.uint8)
-        return Image.fromarray(high_byte).convert("RGB")
-    if image.has_transparency_data:
-        layer = image if image.mode == "RGBA" else image.convert("RGBA")
-        white = Image.new("RGB", layer.size, "white")
-        white.paste(layer, mask=layer.getchannel("A"))
-        return white
-    return image.convert("RGB")
+    if isinstance(
+        images, str | os.PathLike | bytes | bytearray | memoryview | Image.Image | Mapping
+    ):
+        return True
+    if hasattr(images, "read") or hasattr(images, "read_bytes"):
+        return True
+    if is_array(images):
+        kind = getattr(getattr(images, "dtype", None), "kind", "")
+        dimensions = getattr(images, "ndim", 0)
+        return dimensions == 0 or (dimensions <= 3 and kind not in set(_ARRAY_OF_OBJECTS))
+    return not isinstance(images, Iterable)
 
 
-def read_orientation(image: Image.Image) -> int:
-    """Read the EXIF orientation of a file.
-
-    A picture with one unreadable tag is still a picture: refusing it, or crashing on it, is what
-    users of other tools complain about (huggingface/datasets#7668).
+def name_of(source: object, unnamed: str = "image") -> str:
+    """Name a picture in a message.
 
     Args:
-        image: As Pillow opened it, decoded or not.
+        source: What a user gave.
+        unnamed: What to call it if it has no file name.
 
     Returns:
-        2 to 8 if the picture is stored turned or mirrored; 1 if upright or the tags are broken;
-        any other number means upright too.
+        The file's name, without its folders, fit to be printed.
     """
+    named: object = source
+    if hasattr(source, "read") or isinstance(source, Image.Image):
+        named = getattr(source, "filename", None) or getattr(source, "name", None)
+    if not isinstance(named, str | os.PathLike):
+        return unnamed
+    text = os.fsdecode(named)
+    name = UNSAFE_CHARACTER.sub("?", Path(text).name or text) or unnamed
+    return name if len(name) <= _MAX_NAME_CHARS else name[:_MAX_NAME_CHARS] + "…"
+
+
+def batched(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+    """Give items a batch at a time, none taken before it is needed.
+
+    Args:
+        items: Of any number.
+        size: Of a batch.
+
+    Returns:
+        Lists of `size` items, the last one perhaps shorter.
+    """
+    left = iter(items)
+    while batch := list(islice(left, size)):
+        yield batch
+
+
+def _read(source: Any, limits: ImageLimits, name: str) -> bytes:
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
     try:
-        return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:
-        return 1
-
-
-def _check_bytes(size: int, limits: ImageLimits, name: str) -> None:
-    if size == 0:
-        raise ImageError(f"{name}: the file is empty (0 bytes)")
-    if size > limits.max_bytes:
-        raise ImageError(f"{name}: {size:,} bytes, the limit is {limits.max_bytes:,} bytes")
-
-
-def _decode(stream: io.BytesIO, limits: ImageLimits, name: str) -> Image.Image:
-    kind = kind_of(stream.getbuffer()[:FIRST_BYTES].tobytes())
-    if kind is None:
-        raise ImageError(f"{name}: not a picture of a known kind ({', '.join(FORMATS)})")
-    if remedy := prepare(kind):
-        raise ImageError(f"{name}: a {kind} picture, which is not read here: {remedy}")
-    try:
-        with Image.open(stream, formats=(kind,)) as image:
-            _check_sides(image.width, image.height, limits, name)
-            image.draft(None, (DRAFT_SIDE, DRAFT_SIDE))  # JPEG only; a no-op for the others
-            image.load()
-            return _upright(to_rgb(image), read_orientation(image))
+        if isinstance(source, str | os.PathLike):
+            return _read_path(os.fsdecode(source), limits, name)
+        if hasattr(source, "read"):
+            with _lock_of(source):
+                return _read_file(source, limits.max_bytes, name)
+        if hasattr(source, "read_bytes"):  # a path inside an archive
+            return bytes(source.read_bytes())
     except ImageError:
         raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except Exception as error:  # a file object may be anybody's
+        reason = getattr(error, "strerror", None) or first_line(error)
+        raise ImageError(f"{name}: cannot be read ({reason})") from error
+    raise ImageError(
+        f"{name}: {type(source).__name__} is no picture: give a path, bytes, a file object, "
+        "an image of Pillow's, a uint8 array or tensor, or an iterable of those"
+    )
+
+
+def _read_path(path: str, limits: ImageLimits, name: str) -> bytes:
+    if _URL.match(path):
         raise ImageError(
-            f"{name}: far too many pixels, the limit is {limits.max_pixels:,} pixels"
-        ) from error
-    except UnidentifiedImageError as error:
-        raise ImageError(f"{name}: damaged or truncated (no {kind} header)") from error
-    # Pillow's parsers meet damaged files with OSError, SyntaxError, ValueError, struct.error,
-    # IndexError, zlib.error and more; each means the same to the caller.
+            f"{name}: a URL is not fetched: download it and give the file or its bytes"
+        )
+    file = Path(path)
+    if not path or not file.is_file():
+        problem = "not a file" if path and file.exists() else "no such file"
+        raise ImageError(f"{name}: {problem}")
+    limits.check_bytes(file.stat().st_size, name)
+    return file.read_bytes()
+
+
+def _read_file(file: Any, most: int, name: str) -> bytes:
+    if inspect.iscoroutinefunction(file.read):  # an upload of Starlette's, or FastAPI's
+        file = file.file
+    if isinstance(file, io.TextIOBase):
+        raise ImageError(f'{name}: a file opened as text: open it with mode "rb"')
+    can_seek = file.seekable() if hasattr(file, "seekable") else hasattr(file, "seek")
+    if not can_seek:
+        return _read_on(file, most, name)
+    position = file.tell()
+    try:
+        content = _read_on(file, most, name)
+        if position and kind_of(content[:FIRST_BYTES]) is None:
+            file.seek(0)
+            content = _read_on(file, most, name)
+    finally:
+        file.seek(position)
+    return content
+
+
+def _read_on(file: Any, most: int, name: str) -> bytes:
+    content = b""
+    while len(content) <= most and (part := file.read(most + 1 - len(content))):
+        if not isinstance(part, bytes | bytearray | memoryview):
+            raise ImageError(f"{name}: read() gives {type(part).__name__}, not bytes")
+        content = content + part if content else bytes(part)
+    return content
+
+
+def _from_pillow(image: Image.Image, limits: ImageLimits, name: str) -> Image.Image:
+    try:
+        with _lock_of(image):
+            file = _undecoded_file(image)
+            content = None if file is None else _read_file(file, limits.max_bytes, name)
+            if content is None:
+                limits.check_sides(*image.size, name)
+                image.load()
+        if content is not None:
+            return decode(content, limits, name)
+        return upright(to_rgb(image, name), read_orientation(image))
+    except ImageError:
+        raise
     except Exception as error:
-        raise ImageError(f"{name}: damaged or truncated ({_sentence(error)})") from error
+        reason = f"damaged, or its file was closed before it was decoded ({first_line(error)})"
+        raise ImageError(f"{name}: {reason}") from error
 
 
-def _check_sides(width: int, height: int, limits: ImageLimits, name: str) -> None:
-    longer, shorter = max(width, height), min(width, height)
-    size = f"{name}: {width:,} × {height:,} pixels"
-    if width * height > limits.max_pixels:
-        raise ImageError(f"{size}, the limit is {limits.max_pixels:,} pixels")
-    if longer > limits.max_side:
-        raise ImageError(f"{size}, the limit for a side is {limits.max_side:,} pixels")
-    if longer > shorter * limits.max_aspect_ratio:
-        raise ImageError(f"{size}, one side over {limits.max_aspect_ratio:g} times the other")
+def _undecoded_file(image: Any) -> Any:
+    """Give the file of an image that is open but not decoded: read as such, it is the same picture.
+
+    Decoded here it would take the limits, and the smaller size of a large JPEG, from Pillow.
+    """
+    if getattr(image, "format", None) not in ("JPEG", "MPO", "PNG") or not getattr(
+        image, "tile", 0
+    ):
+        return None
+    is_untouched = image.tell() == 0 and not image.decoderconfig  # no other frame, no `draft`
+    return image.fp if is_untouched else None
 
 
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    method = _UPRIGHT.get(orientation)
-    return image if method is None else image.transpose(method)
-
-
-def _sentence(error: Exception) -> str:
-    text = str(error).split("\n", 1)[0].strip()
-    return text or type(error).__name__
+def _lock_of(held: object) -> threading.Lock:
+    return _locks[id(held) // 16 % len(_locks)]

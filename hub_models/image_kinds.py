@@ -4,26 +4,30 @@ import importlib
 import importlib.util
 import re
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
-from PIL import features
+from PIL import Image, features
 
 FIRST_BYTES: Final = 64  # how much of a file `kind_of` looks at
 
-# Pillow's name of the kind -> suffixes, the module that reads it, what Pillow must be built with
+# Pillow's name of the kind -> suffixes, the class that reads it, what Pillow must be built with
 _KINDS: Final = {
-    "JPEG": (".jpg .jpeg .jpe .jfif .mpo", "PIL.JpegImagePlugin", ""),
-    "PNG": (".png .apng", "PIL.PngImagePlugin", ""),
-    "WEBP": (".webp", "PIL.WebPImagePlugin", "webp"),
-    "GIF": (".gif", "PIL.GifImagePlugin", ""),
-    "BMP": (".bmp", "PIL.BmpImagePlugin", ""),
-    "DIB": (".dib", "PIL.BmpImagePlugin", ""),
-    "TIFF": (".tif .tiff", "PIL.TiffImagePlugin", ""),
-    "ICO": (".ico", "PIL.IcoImagePlugin", ""),
-    "PPM": (".ppm .pgm .pbm .pnm", "PIL.PpmImagePlugin", ""),
-    "JPEG2000": (".jp2 .j2k .jpx .jpf .jpc .j2c", "PIL.Jpeg2KImagePlugin", "jpg_2000"),
-    "AVIF": (".avif", "PIL.AvifImagePlugin", "avif"),
-    "HEIF": (".heic .heif .hif", "pillow_heif.HeifImagePlugin", "pillow_heif"),
+    "JPEG": (".jpg .jpeg .jpe .jfif .mpo", "PIL.JpegImagePlugin.JpegImageFile", ""),
+    "PNG": (".png .apng", "PIL.PngImagePlugin.PngImageFile", ""),
+    "WEBP": (".webp", "PIL.WebPImagePlugin.WebPImageFile", "webp"),
+    "GIF": (".gif", "PIL.GifImagePlugin.GifImageFile", ""),
+    "BMP": (".bmp", "PIL.BmpImagePlugin.BmpImageFile", ""),
+    "DIB": (".dib", "PIL.BmpImagePlugin.DibImageFile", ""),
+    "TIFF": (".tif .tiff", "PIL.TiffImagePlugin.TiffImageFile", ""),
+    "ICO": (".ico", "PIL.IcoImagePlugin.IcoImageFile", ""),
+    "PPM": (".ppm .pgm .pbm .pnm", "PIL.PpmImagePlugin.PpmImageFile", ""),
+    "JPEG2000": (
+        ".jp2 .j2k .jpx .jpf .jpc .j2c",
+        "PIL.Jpeg2KImagePlugin.Jpeg2KImageFile",
+        "jpg_2000",
+    ),
+    "AVIF": (".avif", "PIL.AvifImagePlugin.AvifImageFile", "avif"),
+    "HEIF": (".heic .heif .hif", "pillow_heif.HeifImageFile", "pillow_heif"),
 }
 _REMEDIES: Final = {"HEIF": 'pip install "hub-models[heic]"'}
 
@@ -98,7 +102,7 @@ def kind_of_file(path: str | Path) -> str | None:
 
 
 def prepare(kind: str) -> str | None:
-    """Import what reads a kind, and nothing else: Pillow would import all it has.
+    """Say what has to be done before a kind can be read.
 
     Args:
         kind: As `kind_of` gives it.
@@ -106,10 +110,29 @@ def prepare(kind: str) -> str | None:
     Returns:
         None if it can be read now, else the remedy.
     """
-    if kind not in FORMATS:
-        return _REMEDIES.get(kind, f"this Pillow is built without {kind}: convert it to JPEG")
-    importlib.import_module(_KINDS[kind][1])
-    return None
+    if kind in FORMATS:
+        return None
+    return _REMEDIES.get(kind, f"this Pillow is built without {kind}: convert it to JPEG")
+
+
+def open_kind(kind: str, stream: BinaryIO) -> Image.Image:
+    """Read the header of a picture file by the one class that reads its kind.
+
+    `Image.open` would import all of Pillow's plug-ins, and warn of large pictures.
+
+    Args:
+        kind: One of FORMATS.
+        stream: The file, at its start.
+
+    Returns:
+        Pillow's image, not decoded yet; of ICO, decoded.
+
+    Raises:
+        Exception: Of any type, if it is damaged.
+    """
+    module, _, name = _KINDS[kind][1].rpartition(".")
+    image: Image.Image = getattr(importlib.import_module(module), name)(stream)
+    return image
 
 
 def _number(field: bytes) -> int:

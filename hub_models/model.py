@@ -3,34 +3,34 @@
 import copy
 import pickle
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Self, SupportsIndex, TypeVar, overload
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from hub_models import hub
 from hub_models.architectures import Architecture, find_architecture, imagenet_weights
-from hub_models.config import ModelConfig, PreprocessConfig, abbreviated, check_labels
+from hub_models.config import MAX_LABELS, ModelConfig, PreprocessConfig, abbreviated, check_labels
 from hub_models.destination import Destination
 from hub_models.errors import ConfigError, named
 from hub_models.fold import evaluating
 from hub_models.forking import expect_torch_in_children, forward_pass
-from hub_models.image import load_image, to_rgb
+from hub_models.image import ImageSource, batched, is_single, load_image, name_of
 from hub_models.machine import temporary_folder
-from hub_models.prediction import Prediction, rank
+from hub_models.prediction import Prediction, check_top, rank
 from hub_models.preprocess import preprocess
 from hub_models.publish import Pushed, push
 from hub_models.tensor_file import read_tensors
 from hub_models.unchanged import Watch, take_stamp
 from hub_models.weights import LoadReport, disk_names, fit, summed_over_colours, torchvision_names
 
-ImageSource = str | Path | bytes | Image.Image
 Model = TypeVar("Model", bound=nn.Module)
 FREEZE_MODES: Final = ("head", "last_stage", "none")
+_DTYPES: Final = (torch.float32, torch.float16, torch.bfloat16, torch.float64)  # it computes in
 _BATCH_SIZE: Final = 32  # images per forward pass in `classify`: bounds its memory
 
 
@@ -65,7 +65,7 @@ class ImageClassifier(nn.Module):
     def create(
         cls,
         architecture: str,
-        labels: Sequence[str],
+        labels: Iterable[str],
         *,
         weights: str | Path | None = None,
         preprocess: PreprocessConfig | None = None,
@@ -76,7 +76,7 @@ class ImageClassifier(nn.Module):
 
         Args:
             architecture: timm's name, such as "resnet18".
-            labels: Class names in the order of the targets.
+            labels: Class names in the order of the targets, at least one, no two equal.
             weights: Where the backbone comes from: None for random numbers, "imagenet" for
                 torchvision's best ImageNet weights, else a folder or repo_id.
             preprocess: What images go through; that of the weights if None. Its mean and std
@@ -121,7 +121,7 @@ class ImageClassifier(nn.Module):
         force_download: bool = False,
         dtype: torch.dtype | None = None,
         device: str | torch.device | None = None,
-        label_names: Sequence[str] | None = None,
+        label_names: Iterable[str] | None = None,
         ignore_mismatched_head: bool = False,
         mmap: bool = False,
     ) -> Self:
@@ -270,34 +270,46 @@ class ImageClassifier(nn.Module):
     ) -> list[Prediction]: ...
 
     @overload
+    def classify(  # type: ignore[overload-overlap]  # an iterator is an iterable too
+        self, images: Iterator[ImageSource], *, top: int | None = ...
+    ) -> Iterator[list[Prediction]]: ...
+
+    @overload
     def classify(
-        self, images: Sequence[ImageSource], *, top: int | None = ...
+        self, images: Iterable[ImageSource], *, top: int | None = ...
     ) -> list[list[Prediction]]: ...
 
     def classify(
-        self, images: ImageSource | Sequence[ImageSource], *, top: int | None = None
-    ) -> list[Prediction] | list[list[Prediction]]:
+        self, images: ImageSource | Iterable[ImageSource], *, top: int | None = None
+    ) -> list[Prediction] | list[list[Prediction]] | Iterator[list[Prediction]]:
         """Say what is in one picture, or in each of several.
 
         Args:
-            images: A path, encoded bytes or a PIL image; or a list of them.
-            top: How many predictions per picture; all classes if None.
+            images: One picture, as `load_image` takes it (path, bytes, file object, PIL image,
+                uint8 array or tensor); or any iterable of them, such as an array (N, H, W, 3).
+            top: How many predictions per picture, at least 1; all classes if None.
 
         Returns:
-            Predictions, the most probable first; for a list, one such list per picture.
+            Predictions, the most probable first. For an iterable, a list with one such list per
+            picture; for an iterator (a generator, `map`), an iterator of them, which takes and
+            answers 32 pictures at a time.
 
         Raises:
             ImageError: If a picture cannot be read; the message names it.
+            ConfigError: If `top` is no whole number of at least 1.
         """
-        if isinstance(images, str | Path | bytes | Image.Image):
-            return self._classify([images], top)[0]
-        return self._classify(images, top)
+        check_top(top)
+        if is_single(images):
+            return self._classify([self.pixels(images)], top)[0]
+        answers = self._answers(images, top)  # type: ignore[arg-type]  # an iterable by now
+        return answers if isinstance(images, Iterator) else list(answers)
 
-    def pixels(self, image: ImageSource) -> Tensor:
+    def pixels(self, image: ImageSource, *, name: str | None = None) -> Tensor:
         """Decode and preprocess one picture for this model.
 
         Args:
-            image: A path, encoded bytes or a PIL image (taken as upright).
+            image: One picture, as `load_image` takes it.
+            name: What error messages call it; its file's name if None.
 
         Returns:
             float32 (3, S, S), or (1, S, S) for a grey model; on the CPU.
@@ -305,8 +317,7 @@ class ImageClassifier(nn.Module):
         Raises:
             ImageError: If the picture cannot be read.
         """
-        decoded = to_rgb(image) if isinstance(image, Image.Image) else load_image(image)
-        return torch.from_numpy(preprocess(decoded, self.config.preprocess))
+        return torch.from_numpy(preprocess(load_image(image, name=name), self.config.preprocess))
 
     def freeze(self, mode: str, *, batch_norm: bool = False) -> None:
         """Choose what training may change; the rest stays bit-equal, running statistics included.
@@ -379,21 +390,25 @@ class ImageClassifier(nn.Module):
         self._watch()
         return vars(self) | {"_compiled_call_impl": None}  # made of this very object
 
+    def _answers(
+        self, images: Iterable[ImageSource], top: int | None
+    ) -> Iterator[list[Prediction]]:
+        pixels = (
+            self.pixels(image, name=name_of(image, f"image {number}"))
+            for number, image in enumerate(images)
+        )
+        for batch in batched(pixels, _BATCH_SIZE):
+            yield from self._classify(batch, top)
+
     @torch.inference_mode()
-    def _classify(self, images: Sequence[ImageSource], top: int | None) -> list[list[Prediction]]:
-        rows: list[list[Prediction]] = []
-        config = self.config
+    def _classify(self, pixels: list[Tensor], top: int | None) -> list[list[Prediction]]:
+        config, batch = self.config, torch.stack(pixels)
         network = evaluating(self)
-        for start in range(0, len(images), _BATCH_SIZE):
-            chunk = images[start : start + _BATCH_SIZE]
-            batch = torch.stack([self.pixels(image) for image in chunk])
-            with forward_pass():
-                logits = network(batch.to(self.head.weight)).float().cpu().numpy()  # (N, C)
-            rows += [
-                rank(row, config.label_names, top=top, temperature=config.temperature)
-                for row in logits
-            ]
-        return rows
+        with forward_pass():
+            logits = network(batch.to(self.head.weight)).float().cpu().numpy()  # (N, C)
+        return [
+            rank(row, config.label_names, top=top, temperature=config.temperature) for row in logits
+        ]
 
     @classmethod
     def _with_imagenet_backbone(
@@ -475,7 +490,7 @@ def _chosen(
 
 
 def _relabelled(
-    config: ModelConfig, source: str | Path, label_names: Sequence[str] | None, new_if_other: bool
+    config: ModelConfig, source: str | Path, label_names: Iterable[str] | None, new_if_other: bool
 ) -> tuple[ModelConfig, bool]:
     """Give the config with the labels asked for, and whether they need a fresh head."""
     if label_names is None:
@@ -495,8 +510,9 @@ def _relabelled(
 
 
 def _place(model: nn.Module, dtype: torch.dtype | None, device: str | torch.device | None) -> None:
-    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
-        raise ConfigError(f"dtype must be one such as torch.bfloat16, not {dtype!r}")
+    if dtype is not None and dtype not in _DTYPES:
+        known = ", ".join(map(str, _DTYPES))
+        raise ConfigError(f"dtype must be one of {known}, not {dtype!r:.60}")
     try:
         model.to(device=device, dtype=dtype)
     except (RuntimeError, AssertionError) as error:  # an assertion: PyTorch built without CUDA
@@ -510,11 +526,20 @@ def _initialise_head(head: nn.Linear) -> None:
     nn.init.zeros_(head.bias)
 
 
-def _checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(labels, str) or not labels:
-        raise ConfigError(f"labels must be a list of at least one class name, not {labels!r}")
-    check_labels(tuple(labels))
-    return tuple(labels)
+def _checked_labels(labels: Iterable[str]) -> tuple[str, ...]:
+    unordered = (str, bytes, Mapping, set, frozenset)
+    try:
+        found = () if isinstance(labels, unordered) else tuple(islice(labels, MAX_LABELS + 1))
+    except TypeError:  # no iterable, or an array of no dimension
+        found = ()
+    if not found:
+        raise ConfigError(
+            "labels must be at least one class name, in the order of the targets, such as "
+            f'["cat", "dog"], not {abbreviated(labels)}'
+        )
+    names = tuple(str(label) if isinstance(label, str) else label for label in found)  # not numpy's
+    check_labels(names)
+    return names
 
 
 def _check_against(config: ModelConfig, architecture: Architecture) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hub_models.errors import CheckpointError
+from hub_models.errors import CheckpointError, ConfigError
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,27 @@ def rank(
 
     Raises:
         CheckpointError: If a logit is NaN or infinite, as damaged weights give.
+        ConfigError: If `top` is no whole number of at least 1.
     """
+    check_top(top)
     assert logits.shape == (len(label_names),), (logits.shape, len(label_names))
     probabilities = softmax(logits.astype(np.float64) / temperature)  # (C,)
     order = np.argsort(-probabilities, kind="stable")[:top]
     return [Prediction(label_names[i], float(probabilities[i])) for i in order]
+
+
+def check_top(top: object) -> None:
+    """Refuse a number of predictions that is none.
+
+    Args:
+        top: What a caller gave; None stands for all classes.
+
+    Raises:
+        ConfigError: If it is no whole number of at least 1.
+    """
+    is_whole = isinstance(top, int | np.integer) and not isinstance(top, bool)
+    if top is not None and not (is_whole and top >= 1):  # type: ignore[operator]
+        raise ConfigError(f"top must be a whole number of at least 1, or None, not {top!r:.60}")
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:

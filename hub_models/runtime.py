@@ -5,22 +5,22 @@ Pictures are decoded in a few threads, passed on in batches, and answered by one
 
 import importlib.util
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from hub_models.batcher import MAX_BATCH, Batcher, Network
 from hub_models.config import ModelConfig
 from hub_models.errors import ConfigError, ImageError
 from hub_models.forking import forward_pass, renew_in_children
-from hub_models.image import load_image, to_rgb
+from hub_models.image import ImageSource, is_single, load_image, name_of
 from hub_models.machine import usable_cores
-from hub_models.prediction import Prediction, rank
+from hub_models.prediction import Prediction, check_top, rank
 from hub_models.preprocess import Pixels, preprocess
 from hub_models.session import Arrays, Session
 from hub_models.unchanged import Origin, check_digests, take_stamp
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # an exported file needs no PyTorch
     from hub_models.model import ImageClassifier
 
 ENGINES: Final = ("auto", "onnx", "torch")
-ImageSource = str | Path | bytes | Image.Image
+_MAX_THREADS: Final = 1024
 
 
 class Runtime:
@@ -77,35 +77,47 @@ class Runtime:
     ) -> list[Prediction]: ...
 
     @overload
+    def classify(  # type: ignore[overload-overlap]  # an iterator is an iterable too
+        self, images: Iterator[ImageSource], *, top: int | None = ...
+    ) -> Iterator[list[Prediction]]: ...
+
+    @overload
     def classify(
-        self, images: Sequence[ImageSource], *, top: int | None = ...
+        self, images: Iterable[ImageSource], *, top: int | None = ...
     ) -> list[list[Prediction]]: ...
 
     def classify(
-        self, images: ImageSource | Sequence[ImageSource], *, top: int | None = None
-    ) -> list[Prediction] | list[list[Prediction]]:
+        self, images: ImageSource | Iterable[ImageSource], *, top: int | None = None
+    ) -> list[Prediction] | list[list[Prediction]] | Iterator[list[Prediction]]:
         """Say what is in one picture, or in each of several, as `ImageClassifier.classify` does.
 
         Args:
-            images: A path, encoded bytes or a PIL image; or a list of them.
-            top: How many predictions per picture; all classes if None.
+            images: One picture, as `load_image` takes it (path, bytes, file object, PIL image,
+                uint8 array or tensor); or any iterable of them, such as an array (N, H, W, 3).
+            top: How many predictions per picture, at least 1; all classes if None.
 
         Returns:
-            Predictions, the most probable first; for a list, one such list per picture.
+            Predictions, the most probable first. For an iterable, a list with one such list per
+            picture; for an iterator (a generator, `map`), an iterator of them, which answers 32
+            pictures at a time and decodes the next 32 meanwhile.
 
         Raises:
             ImageError: If a picture cannot be read; the message names it.
             CheckpointError: If a logit is NaN or infinite, as damaged weights give.
+            ConfigError: If `top` is no whole number of at least 1.
         """
-        if isinstance(images, str | Path | bytes | Image.Image):
-            return self._classify([images], top)[0]
-        return self._classify(images, top)
+        check_top(top)
+        if is_single(images):
+            return next(self._answers([images], top))
+        answers = self._answers(images, top)  # type: ignore[arg-type]  # an iterable by now
+        return answers if isinstance(images, Iterator) else list(answers)
 
-    def pixels(self, image: ImageSource) -> Pixels:
+    def pixels(self, image: ImageSource, *, name: str | None = None) -> Pixels:
         """Decode and preprocess one picture, in the calling thread.
 
         Args:
-            image: A path, encoded bytes or a PIL image (taken as upright).
+            image: One picture, as `load_image` takes it.
+            name: What error messages call it; its file's name if None.
 
         Returns:
             float32 (3, S, S); (1, S, S) for a grey model.
@@ -113,8 +125,7 @@ class Runtime:
         Raises:
             ImageError: If the picture cannot be read.
         """
-        decoded = to_rgb(image) if isinstance(image, Image.Image) else load_image(image)
-        return preprocess(decoded, self.config.preprocess)
+        return preprocess(load_image(image, name=name), self.config.preprocess)
 
     def outputs(self, batch: NDArray[np.float32]) -> Arrays:
         """Compute logits and the feature map that class activation maps are made of.
@@ -156,28 +167,31 @@ class Runtime:
         with forward_pass():
             return self._network(batch)
 
-    def _classify(self, images: Sequence[ImageSource], top: int | None) -> list[list[Prediction]]:
-        rows: list[list[Prediction]] = []
+    def _answers(
+        self, images: Iterable[ImageSource], top: int | None
+    ) -> Iterator[list[Prediction]]:
         config = self.config
         for batch in self._batches(images):
-            logits = self.outputs(batch)[0]  # (N, C)
-            rows += [
-                rank(row, config.label_names, top=top, temperature=config.temperature)
-                for row in logits
-            ]
-        return rows
+            for logits in self.outputs(batch)[0]:  # (C,)
+                yield rank(logits, config.label_names, top=top, temperature=config.temperature)
 
-    def _batches(self, images: Sequence[ImageSource]) -> Iterator[NDArray[np.float32]]:
+    def _batches(self, images: Iterable[ImageSource]) -> Iterator[NDArray[np.float32]]:
         """Give preprocessed batches, the next one being decoded while one is in use."""
-        chunks = [images[i : i + MAX_BATCH] for i in range(0, len(images), MAX_BATCH)]
+        left, is_iterator = enumerate(images), isinstance(images, Iterator)
         current: list[Future[Pixels]] = []
         following: list[Future[Pixels]] = []
         try:
-            for chunk in [*chunks, []]:
-                current = following
-                following = [self._decoders.submit(self.pixels, image) for image in chunk]
+            while True:
+                current, following = following, []
+                for number, image in islice(left, MAX_BATCH):
+                    name = name_of(image, f"image {number}" if number or is_iterator else "image")
+                    following.append(self._decoders.submit(self.pixels, image, name=name))
+                    if is_iterator and not isinstance(image, str | bytes | os.PathLike):
+                        wait(following[-1:])  # it may be the same object, changed, the next time
                 if current:
                     yield np.stack([pixels.result() for pixels in current])  # (N, 3 or 1, S, S)
+                if not following:
+                    return
         finally:
             for pixels in (*current, *following):  # after an unreadable picture none is needed
                 pixels.cancel()
@@ -202,8 +216,8 @@ def load_runtime(
             `hub-models export` wrote, which needs no PyTorch.
         engine: "onnx", "torch", or "auto": ONNX Runtime where it is installed.
         revision: Branch, tag or commit on the hub; the default branch if None.
-        threads: Cores one pass uses; all that this process may use if None. With PyTorch this
-            holds for the whole process.
+        threads: Cores one pass uses, 1 to 1,024; all that this process may use if None. With
+            PyTorch this holds for the whole process.
         local_files_only: Use the hub's cache alone.
         mmap: Map the weights' file while PyTorch's faster copy is made of it. Danger: if the file
             is shortened in these moments, the process is killed. ONNX Runtime never maps it.
@@ -212,11 +226,15 @@ def load_runtime(
         The runtime, ready for any number of threads.
 
     Raises:
-        ConfigError: If the engine is not known or not installed, or the source's config is wrong.
+        ConfigError: If the engine is not known or not installed, `threads` is no such number, or
+            the source's config is wrong.
         CheckpointError: If the source cannot be found, read or exported.
     """
     if engine not in ENGINES:
         raise ConfigError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
+    is_whole = isinstance(threads, int | np.integer) and not isinstance(threads, bool)
+    if threads is not None and not (is_whole and 1 <= threads <= _MAX_THREADS):
+        raise ConfigError(f"threads must be 1 to {_MAX_THREADS:,} or None, not {threads!r:.60}")
     path = Path(source)
     options: dict[str, Any] = {"engine": engine, "threads": threads}
     options |= {"revision": None, "local_files_only": local_files_only, "mmap": mmap}

@@ -23,7 +23,7 @@ from accelerate.utils import broadcast_object_list
 from PIL import Image
 
 from hub_models.errors import ConfigError
-from hub_models.image import to_rgb
+from hub_models.image_modes import to_rgb
 from hub_models.machine import cache_folder
 from training.cache import cache_name
 from training.data import Data, decode

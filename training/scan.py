@@ -23,8 +23,10 @@ from safetensors.numpy import save
 from tqdm import tqdm
 
 from hub_models.errors import ImageError
-from hub_models.image import DEFAULT_LIMITS, read_orientation
-from hub_models.image_kinds import FIRST_BYTES, FORMATS, kind_of
+from hub_models.image import DEFAULT_LIMITS
+from hub_models.image_file import without_metadata
+from hub_models.image_kinds import FIRST_BYTES, FORMATS, kind_of, open_kind
+from hub_models.image_modes import read_orientation
 from hub_models.machine import usable_cores
 from training.data import decode
 from training.duplicates import perceptual_hash
@@ -135,11 +137,14 @@ def _look(table: datasets.Dataset, row: int) -> dict[str, int] | str:
     content = Path(cell["path"]).read_bytes() if cell["bytes"] is None else cell["bytes"]
     digest = int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
     kind = str(kind_of(content[:FIRST_BYTES]))  # known: it was decoded
-    with Image.open(io.BytesIO(content), formats=(kind,)) as header:
+    with _header(content, kind) as header:
         # Before Pillow looks for EXIF data, which may decode the picture and empty `tile`
-        has_16_bits = header.mode.startswith("I") or _16_BITS.search(str(header.tile)) is not None
-        is_turned = 2 <= read_orientation(header) <= 8
-        is_sideways = 5 <= read_orientation(header) <= 8
+        has_16_bits = (
+            header.mode.startswith("I")
+            or _16_BITS.search(str(getattr(header, "tile", ""))) is not None
+        )
+        orientation = read_orientation(header)
+        is_sideways = 5 <= orientation <= 8 and kind != "TIFF"  # whose size Pillow has turned
         width, height = header.size[::-1] if is_sideways else header.size
     look = perceptual_hash(image)
     return {
@@ -148,9 +153,16 @@ def _look(table: datasets.Dataset, row: int) -> dict[str, int] | str:
         "width": width,
         "height": height,
         "format": FORMATS.index(kind),
-        "turned": is_turned,
+        "turned": 2 <= orientation <= 8,
         "dim": has_16_bits and int(np.asarray(image).max()) < _QUARTER,
     }
+
+
+def _header(content: bytes, kind: str) -> Image.Image:
+    try:
+        return open_kind(kind, io.BytesIO(content))
+    except ValueError:  # texts of over 1 MB
+        return open_kind(kind, io.BytesIO(without_metadata(content) or content))
 
 
 def _memory(table: datasets.Dataset) -> Path:

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from hub_models import ImageError, load_image
-from hub_models.image import DRAFT_SIDE, ImageLimits, to_rgb
+from hub_models.image_file import DRAFT_SIDE, ImageLimits
+from hub_models.image_modes import to_rgb
 from tests import pictures
 from tests.pictures import encode, flat
 from tests.processes import COMMAND, run_measured
