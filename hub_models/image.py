@@ -68,7 +68,7 @@ def load_image(
     name = name or name_of(source)
     if isinstance(source, Image.Image):
         return _from_pillow(source, limits, name)
-    if not is_array(source):
+    if isinstance(source, str) or not is_array(source):  # numpy's str_ is both
         return decode(_read(source, limits, name), limits, name)
     image = from_array(source, name)
     limits.check_sides(*image.size, name)

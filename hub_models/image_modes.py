@@ -18,6 +18,7 @@ _UPRIGHT: Final = {  # EXIF orientation -> what makes the picture upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_ORIENTED: Final = ("exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp")
 _log: Final = logging.getLogger(__name__)
 
 
@@ -51,7 +52,12 @@ def upright(image: Image.Image, orientation: int) -> Image.Image:
         The image itself if it is upright already.
     """
     method = _UPRIGHT.get(orientation)
-    return image if method is None else image.transpose(method)
+    if method is None:
+        return image
+    turned = image.transpose(method)
+    for key in _ORIENTED:  # else whoever is given this image would turn it once more
+        turned.info.pop(key, None)
+    return turned
 
 
 def to_rgb(image: Image.Image, name: str = "image") -> Image.Image:

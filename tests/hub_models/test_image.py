@@ -280,7 +280,7 @@ BOMBS = {
 @pytest.mark.parametrize("content", BOMBS.values(), ids=BOMBS)
 def test_a_picture_too_large_is_refused_from_its_header(content: bytes) -> None:
     assert len(content) < 2**20
-    with pytest.raises(ImageError, match=r"^bomb: .*pixels.*50,000,000"):
+    with pytest.raises(ImageError, match=r"^bomb: .*pixels.*(50|200),000,000"):
         load_image(content, name="bomb")
 
 

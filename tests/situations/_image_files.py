@@ -113,7 +113,8 @@ def _with_texts(count: int, *, late: bool = False, orientation: int = 1) -> byte
     info = PngImagePlugin.PngInfo()
     for number in range(count):
         info.add_text(f"parameters {number}", "a cat, oil on canvas, " * 100_000, zip=True)
-    content = encode(Image.open(io.BytesIO(turned("PNG", orientation))), "PNG", pnginfo=info)
+    plain = Image.open(io.BytesIO(turned("PNG", orientation)))
+    content = encode(plain, "PNG", pnginfo=info, exif=plain.getexif())
     if late:  # the texts after the pixels
         texts = content[33 : content.index(b"IDAT") - 4]
         content = content[:33] + content[33 + len(texts) : -12] + texts + content[-12:]
@@ -150,8 +151,8 @@ def _heic() -> str:
 
 
 def _icon() -> bytes:
-    sides = [(16, 16), (32, 32), (48, 48)]
-    return encode(PHOTO.resize((48, 48)), "ICO", sizes=sides, bitmap_format="bmp")
+    sides = [(16, 16), (32, 32), (64, 64)]
+    return encode(PHOTO.resize((64, 64)), "ICO", sizes=sides, bitmap_format="bmp")
 
 
 def _icon_bomb() -> bytes:
@@ -162,7 +163,7 @@ def _icon_bomb() -> bytes:
 
 def _icon_claiming() -> bytes:
     return (
-        _icon()[:6]
+        struct.pack("<3H", 0, 1, 1)
         + struct.pack("<4B2H2I", 48, 48, 0, 0, 1, 32, 40, 22)
         + struct.pack("<IiiHHIIiiII", 40, 30_000, 60_000, 1, 32, 0, 0, 0, 0, 0, 0)
     )
@@ -303,7 +304,7 @@ SITUATIONS = (
         ),
         off=4,
     ),
-    same("an icon of three sizes", "", _icon, PHOTO.resize((48, 48))),
+    same("an icon of three sizes", "", _icon, PHOTO.resize((64, 64))),
     Situation(
         "a HEIC file", "not a picture of a known kind", lambda _: _heic(), ('"hub-models[heic]"',)
     ),
