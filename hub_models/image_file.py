@@ -14,7 +14,14 @@ from hub_models.image_modes import read_orientation, to_rgb, upright
 # Large photographs are decoded by libjpeg at 1/2, 1/4 or 1/8, never below this shorter side.
 # It is one fixed number so that a picture gives the same pixels whatever model reads it.
 DRAFT_SIDE: Final = 1024
-_COST: Final = {"JPEG2000": 2}  # memory beside other kinds: 32 bits a level
+_COST: Final = {  # memory of a pixel beside that of other kinds, measured
+    ("JPEG2000", "LA"): 1.2,
+    ("JPEG2000", "RGB"): 1.6,
+    ("JPEG2000", "RGBA"): 2.0,
+    ("WEBP", "RGB"): 1.25,
+    ("WEBP", "RGBA"): 1.5,
+    ("AVIF", "RGBA"): 1.2,
+}
 _COEFFICIENTS: Final = 6  # of a progressive JPEG in the memory of one decoded pixel
 _ICON_START: Final = 22  # of the picture in an icon file of one
 _TIFF_SUBFILE, _TIFF_TILE_WIDTH, _TIFF_TILE_LENGTH = 254, 322, 323
@@ -146,7 +153,7 @@ def open_picture(content: bytes, limits: ImageLimits, name: str) -> Image.Image:
         _reduce_jpeg(image, content, limits, name)
     elif kind == "TIFF":
         _check_tiff(image, limits, name)
-    pixels = image.width * image.height * _COST.get(kind, 1)
+    pixels = image.width * image.height * _COST.get((kind, image.mode), 1)
     _check_pixels(pixels, image.size, limits.max_pixels, name)
     if max(image.size) > limits.max_side:
         size = f"{name}: {image.width:,} × {image.height:,} pixels"
