@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from PIL import Image, features
+from PIL import ImageFile, features
 
 FIRST_BYTES: Final = 64  # how much of a file `kind_of` looks at
 
@@ -115,7 +115,7 @@ def prepare(kind: str) -> str | None:
     return _REMEDIES.get(kind, f"this Pillow is built without {kind}: convert it to JPEG")
 
 
-def open_kind(kind: str, stream: BinaryIO) -> Image.Image:
+def open_kind(kind: str, stream: BinaryIO) -> ImageFile.ImageFile:
     """Read the header of a picture file by the one class that reads its kind.
 
     `Image.open` would import all of Pillow's plug-ins, and warn of large pictures.
@@ -131,7 +131,7 @@ def open_kind(kind: str, stream: BinaryIO) -> Image.Image:
         Exception: Of any type, if it is damaged.
     """
     module, _, name = _KINDS[kind][1].rpartition(".")
-    image: Image.Image = getattr(importlib.import_module(module), name)(stream)
+    image: ImageFile.ImageFile = getattr(importlib.import_module(module), name)(stream)
     return image
 
 

@@ -17,7 +17,7 @@ import datasets
 import numpy as np
 import PIL
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ImageFile
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from tqdm import tqdm
@@ -139,10 +139,7 @@ def _look(table: datasets.Dataset, row: int) -> dict[str, int] | str:
     kind = str(kind_of(content[:FIRST_BYTES]))  # known: it was decoded
     with _header(content, kind) as header:
         # Before Pillow looks for EXIF data, which may decode the picture and empty `tile`
-        has_16_bits = (
-            header.mode.startswith("I")
-            or _16_BITS.search(str(getattr(header, "tile", ""))) is not None
-        )
+        has_16_bits = header.mode.startswith("I") or _16_BITS.search(str(header.tile)) is not None
         orientation = read_orientation(header)
         is_sideways = 5 <= orientation <= 8 and kind != "TIFF"  # whose size Pillow has turned
         width, height = header.size[::-1] if is_sideways else header.size
@@ -158,7 +155,7 @@ def _look(table: datasets.Dataset, row: int) -> dict[str, int] | str:
     }
 
 
-def _header(content: bytes, kind: str) -> Image.Image:
+def _header(content: bytes, kind: str) -> ImageFile.ImageFile:
     try:
         return open_kind(kind, io.BytesIO(content))
     except ValueError:  # texts of over 1 MB

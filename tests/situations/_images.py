@@ -78,13 +78,13 @@ def refused(held: Callable[[], Any]) -> str:
 
 
 def same(
-    given: str, once: str, held: Callable[[], Any], right: Image.Image = PHOTO, off: int = 0
+    given: str, held: Callable[[], Any], right: Image.Image = PHOTO, off: int = 0
 ) -> Situation:
-    return Situation(given, once, lambda _: compare(held, right, off), ("the same picture",))
+    return Situation(given, "", lambda _: compare(held, right, off), ("the same picture",))
 
 
-def no(given: str, once: str, held: Callable[[], Any], *right: str) -> Situation:
-    return Situation(given, once, lambda _: refused(held), ("ImageError: ", *right))
+def no(given: str, held: Callable[[], Any], *right: str) -> Situation:
+    return Situation(given, "", lambda _: refused(held), ("ImageError: ", *right))
 
 
 def error_of(call: Callable[[], Any]) -> str:

@@ -7,8 +7,9 @@ import pandas as pd
 import torch
 
 from hub_models import ImageClassifier, load_runtime
-from tests.situations import Situation, _image_files, _image_levels, _image_modes
-from tests.situations._images import _kept, error_of, models
+from tests.situations import Situation, _image_files, _image_kinds, _image_levels, _image_modes
+from tests.situations._image_once import ONCE
+from tests.situations._images import PHOTO, _kept, error_of, models
 
 
 def _labels(labels: Any) -> str:
@@ -19,9 +20,8 @@ def _labels(labels: Any) -> str:
 
 
 def _made(given: str, labels: Any) -> Situation:
-    once = "a model of no classes" if given.startswith("map") else ""
     right = "went through: ('0', '1', '2')"
-    return Situation(f"create with labels: {given}", once, lambda _: _labels(labels()), (right,))
+    return Situation(f"create with labels: {given}", "", lambda _: _labels(labels()), (right,))
 
 
 def _not_made(given: str, labels: Any, *right: str) -> Situation:
@@ -31,11 +31,11 @@ def _not_made(given: str, labels: Any, *right: str) -> Situation:
 
 def _top(top: Any) -> Situation:
     def happens(_: Any) -> str:
-        said = {error_of(lambda m=m: m.classify(["none.jpg"], top=top)) for m in models()}
+        said = {error_of(lambda m=m: m.classify([PHOTO], top=top)) for m in models()}
         return " / ".join(said)
 
     right = ("ConfigError: top must be a whole number of at least 1", repr(top))
-    return Situation(f"classify with top={top!r}", "TypeError, or other classes", happens, right)
+    return Situation(f"classify with top={top!r}", "", happens, right)
 
 
 def _threads(threads: Any) -> Situation:
@@ -44,7 +44,7 @@ def _threads(threads: Any) -> Situation:
         return error_of(lambda: load_runtime(_kept.name, engine="torch", threads=threads))
 
     right = ("ConfigError: threads must be 1 to 1,024", repr(threads))
-    return Situation(f"load_runtime with threads={threads!r}", "RuntimeError", happens, right)
+    return Situation(f"load_runtime with threads={threads!r}", "", happens, right)
 
 
 def _dtype(dtype: Any) -> Situation:
@@ -53,13 +53,14 @@ def _dtype(dtype: Any) -> Situation:
         return error_of(lambda: ImageClassifier.from_pretrained(_kept.name, dtype=dtype))
 
     right = ("ConfigError: dtype must be one of torch.float32", repr(dtype))
-    return Situation(f"from_pretrained with dtype={dtype!r}", "RuntimeError", happens, right)
+    return Situation(f"from_pretrained with dtype={dtype!r}", "", happens, right)
 
 
-SITUATIONS = (
+_ROWS = (
     *_image_modes.SITUATIONS,
     *_image_levels.SITUATIONS,
     *_image_files.SITUATIONS,
+    *_image_kinds.SITUATIONS,
     _made("map", lambda: map(str, range(3))),
     _made("a generator", lambda: (str(i) for i in range(3))),
     _made("a numpy array", lambda: np.array(["0", "1", "2"])),
@@ -79,3 +80,4 @@ SITUATIONS = (
     *(_threads(threads) for threads in (-1, 0, "2", True, 1.5, 10**6)),
     *(_dtype(d) for d in (torch.float8_e4m3fn, torch.int8, "float16", np.float16)),
 )
+SITUATIONS = tuple(row._replace(once=ONCE.get(row.given, "the same")) for row in _ROWS)

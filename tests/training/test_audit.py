@@ -8,7 +8,7 @@ from pathlib import Path
 import datasets
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from hub_models import ModelConfig
 from hub_models.card import render_card
@@ -125,12 +125,13 @@ def test_sides_formats_and_turned_pictures_are_counted(tmp_path: Path) -> None:
     camera[0].save(
         tmp_path / "train" / "b" / "4.jpg", format="MPO", save_all=True, append_images=camera[1:]
     )
+    photo(6, side=140).save(tmp_path / "train" / "b" / "5.tif", exif=turned)
     facts = audit(load_data(str(tmp_path)), quiet=True).splits
-    assert facts["train"].classes == {"a": 3, "b": 1}
-    assert facts["train"].formats == {"JPEG": 2, "PNG": 1, "WEBP": 1}
-    assert facts["train"].turned == 1
-    assert facts["train"].shorter_side == (90, 135, 300)
-    assert facts["train"].longer_side == (120, 180, 400)
+    assert facts["train"].classes == {"a": 3, "b": 2}
+    assert facts["train"].formats == {"JPEG": 2, "PNG": 1, "WEBP": 1, "TIFF": 1}
+    assert facts["train"].turned == 2
+    assert facts["train"].shorter_side == (90, 120, 300)
+    assert facts["train"].longer_side == (120, 160, 400)
     assert facts["validation"].classes == {"a": 3, "b": 3}
 
 
@@ -238,15 +239,15 @@ def test_an_interrupted_audit_goes_on_where_it_stopped(
     class_folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = load_data(str(class_folders))
-    opened, really_open = [], Image.open
+    opened, really_open = [], ImageFile.ImageFile.__init__
 
-    def interrupt(*args: object, **options: object) -> Image.Image:
+    def interrupt(*args: object, **options: object) -> None:
         opened.append(1)
         if len(opened) > 100:  # each picture is opened for its pixels, then for its header
             raise KeyboardInterrupt
-        return really_open(*args, **options)  # type: ignore[arg-type]
+        really_open(*args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Image, "open", interrupt)
+    monkeypatch.setattr(ImageFile.ImageFile, "__init__", interrupt)
     with pytest.raises(KeyboardInterrupt):
         audit(data)
     monkeypatch.undo()
