@@ -9,6 +9,18 @@ from PIL import Image
 
 JPEG_START_OF_FRAME = b"\xff\xc0\x00\x11\x08"  # then height and width, 2 bytes each
 
+# Stored this way, a camera writes this orientation.
+STORED = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
 
 def photo(width: int, height: int) -> Image.Image:
     """An RGB picture with detail at every scale and no symmetry."""

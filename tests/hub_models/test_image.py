@@ -13,20 +13,8 @@ from hub_models import ImageError, load_image
 from hub_models.image_file import DRAFT_SIDE, ImageLimits
 from hub_models.image_modes import to_rgb
 from tests import pictures
-from tests.pictures import encode, flat
+from tests.pictures import STORED, encode, flat
 from tests.processes import COMMAND, run_measured
-
-# Stored this way, a camera writes this orientation.
-STORED = {
-    1: None,
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
 
 
 def _exif(orientation: int) -> bytes:

@@ -8,20 +8,10 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from hub_models import load_image
-from tests.pictures import encode
+from tests.pictures import STORED, encode
 from tests.situations import Situation
 from tests.situations._images import GREY, PHOTO, compare, models, no, probabilities, same
 
-_STORED = {
-    1: None,
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
 _GREY = GREY.convert("RGB")
 _LEVELS = np.asarray(GREY)
 _CLEAR = Image.merge("RGBA", (*PHOTO.split(), Image.linear_gradient("L").resize(PHOTO.size)))
@@ -36,7 +26,7 @@ def turned(kind: str, orientation: int) -> bytes:
     """The photograph as a camera stores it that was held in some way."""
     exif = Image.Exif()
     exif[0x0112] = orientation
-    method = _STORED[orientation]
+    method = STORED[orientation]
     stored = PHOTO if method is None else PHOTO.transpose(method)
     options: dict[str, Any] = {"quality": 95} if kind == "JPEG" else {}
     options |= {"lossless": True} if kind == "WEBP" else {}
@@ -45,7 +35,7 @@ def turned(kind: str, orientation: int) -> bytes:
 
 def _all_orientations(kind: str) -> str:
     equal = 0
-    for orientation in _STORED:
+    for orientation in STORED:
         content = turned(kind, orientation)
         upright = load_image(content)
         for model in models():

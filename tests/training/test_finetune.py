@@ -348,7 +348,7 @@ def test_a_missing_split_is_one_sentence(
 ) -> None:
     assert evaluate(["--model", str(tiny_folder), "--data", str(class_folders)]) == 1
     # Nothing is cut for a test that is not there: `validation` would be cut from train
-    assert "no split 'test'; there are train" in capsys.readouterr().err
+    assert capsys.readouterr().err == "evaluate: data: no split 'test'; there are train\n"
 
 
 def test_early_stopping_ends_a_run_that_no_longer_improves(
