@@ -24,9 +24,11 @@ PROCESSES = 2
 
 def load(folder: str, engine: str) -> Model:
     """Load a model that has threads of its own, also on a machine of one core."""
-    torch.set_num_threads(2)
     if engine == "classifier":
+        torch.set_num_threads(2)
         return ImageClassifier.from_pretrained(folder)
+    # With ONNX Runtime nothing sets PyTorch's threads: a grandchild that never uses PyTorch crashes
+    # at its end, where PyTorch joins the threads of a pool that its parent had.
     return load_runtime(folder, engine=engine, threads=2)
 
 
